@@ -1,0 +1,32 @@
+"""The quality suites: one file per table, every check with its reason; ``SUITES`` is all of them."""
+
+from __future__ import annotations
+
+from quality.checks import Suite
+from quality.suites import (
+    campaign_performance,
+    campaign_performance_daily,
+    data_freshness,
+    events,
+    fct_ad_spend_daily,
+    fct_conversions,
+    fct_orders,
+    fct_touchpoints,
+    load_log,
+    metric_dictionary,
+    metric_values,
+)
+
+SUITES: tuple[Suite, ...] = (
+    load_log.SUITE,
+    events.SUITE,
+    fct_touchpoints.SUITE,
+    fct_orders.SUITE,
+    fct_conversions.SUITE,
+    fct_ad_spend_daily.SUITE,
+    campaign_performance.SUITE,
+    campaign_performance_daily.SUITE,
+    metric_values.SUITE,
+    metric_dictionary.SUITE,
+    data_freshness.SUITE,
+)
