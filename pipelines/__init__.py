@@ -1,0 +1,1 @@
+"""How and when things run: settings, lake, ingestion, orchestration and the command line."""
