@@ -1,0 +1,1 @@
+"""Event and reference files in: read, judged line by line, deduplicated and stored exactly once."""

@@ -1,0 +1,168 @@
+"""Which lines are events, and why the others are not: the queries that put the contract's rules to raw lines.
+
+Lines are judged by event type. What follows from the JSON types of a line's fields (missing, of another type,
+not declared) is decided once per distinct combination of types, of which a file has few; what depends on values is
+an expression on typed columns. A line's failed rules are the bits of one integer.
+"""
+
+from __future__ import annotations
+
+from pipelines.ingestion.lines import MAX_LINE_BYTES
+from pipelines.ingestion.pii import SUSPICIOUS_LINE_SQL, suspicious_sql
+from pipelines.ingestion.rules import (
+    NUMBERS,
+    REASON_BITS,
+    TOLD_BY_VALUE,
+    Check,
+    TypeRules,
+    flags_sql,
+    instant_sql,
+    is_number_column,
+    is_uuid_sql,
+    quoted,
+    quoted_list,
+)
+from quality.contracts import Contract
+
+_HAS_REPEATED_KEY = """list_bool_or(list_transform(
+    json_keys(line, ['$', '$.properties', '$.context']), lambda keys: len(list_distinct(keys)) < len(keys)
+))"""
+
+
+def recognized_sql(contract: Contract) -> str:
+    """Query over ``chunk`` giving each line its ``kind``: event type, '' for an unknown one, null for no JSON object.
+
+    Adds ``key_count``, the number of keys of its objects, and ``is_suspicious``, which personal data in a line that
+    is no JSON object may be.
+    """
+    known = quoted_list(event_type.name for event_type in contract.event_types)
+    return f"""
+        with keyed as (
+            select
+                *,
+                case when defect is null or defect = 'line_too_long'
+                    then try(json_keys(line, ['$', '$.properties', '$.context'])) end as k,
+                case when k is not null then json_extract_string(line, '$.event_type') end as event_type
+            from chunk
+        ),
+        recognized as (
+            select
+                load_id,
+                source_line,
+                line,
+                defect,
+                case
+                    when event_type in ({known}) then event_type
+                    when k is not null and json_type(line) = 'OBJECT' then ''
+                end as kind,
+                len(k[1]) + coalesce(len(k[2]), 0) + coalesce(len(k[3]), 0) as key_count
+            from keyed
+        )
+        select *, case when kind is null then {SUSPICIOUS_LINE_SQL} else false end as is_suspicious from recognized
+    """
+
+
+def staged_sql(rules: TypeRules, table: str, kind: str) -> str:
+    """Query over ``table`` (of :func:`recognized_sql`) and ``loads``: the lines of one kind, typed, with verdicts.
+
+    Columns: load_id, source_line, flags (bits of REASON_BITS; duplicates are judged later), unknown_properties,
+    is_suspicious (may hold personal data), event_timestamp (UTC), event_id (null where invalid), the other texts of
+    the envelope, the properties. Parameters: ``earliest`` and ``latest`` accepted timestamp.
+    """
+    # A value that passed a check of its form can't hold an address or a number; a flawed line is searched whole.
+    texts = f"concat_ws(' ', {', '.join(f'case when strlen({text}) > 5 then {text} end' for text in rules.free_texts)})"
+    return f"""
+        {_fielded_sql(rules, table, kind)},
+        flagged as (
+            select
+                fielded.*,
+                shape_flags
+                    | {flags_sql(rules.value_checks)}
+                    | case when case when key_count > declared_count then {_HAS_REPEATED_KEY} end
+                        then {REASON_BITS["malformed_json"]} else 0 end
+                    | case when defect = 'line_too_long' then {REASON_BITS["line_too_long"]} else 0 end
+                    | case when event_timestamp > $latest then {REASON_BITS["timestamp_in_future"]} else 0 end
+                    | case when event_timestamp < $earliest and not historical
+                        then {REASON_BITS["timestamp_too_old"]} else 0 end as flags,
+                key_count > declared_count as has_unknown
+            from fielded
+            inner join loads on fielded.load_id = loads.load_id
+        )
+        select
+            load_id,
+            source_line,
+            flags,
+            case when has_unknown then {rules.undeclared} end as unknown_properties,
+            case when flags <> 0 or has_unknown then {SUSPICIOUS_LINE_SQL} else {suspicious_sql(texts)} end as is_suspicious,
+            {", ".join(rules.names)},
+            event_timestamp,
+            case when {is_uuid_sql("event_id")} then event_id::uuid end as event_id
+        from flagged
+    """
+
+
+def explained_sql(rules: TypeRules, table: str, kind: str) -> str:
+    """Query over ``table``: load_id, source_line and, in words, what is wrong with each line of one kind."""
+    explained = (
+        Check("malformed_json", _HAS_REPEATED_KEY, "'a key occurs twice in one object'"),
+        Check("line_too_long", "defect = 'line_too_long'", f"'the line is longer than {MAX_LINE_BYTES} bytes'"),
+        *rules.shape_checks,
+        *rules.value_checks,
+    )
+    messages = ", ".join(f"case when {check.condition} then {check.message} end" for check in explained)
+    return f"""
+        {_fielded_sql(rules, table, kind)}
+        select load_id, source_line, event_id, nullif(concat_ws('; ', {messages}), '') as details from fielded
+    """
+
+
+def _fielded_sql(rules: TypeRules, table: str, kind: str) -> str:
+    """Common expressions up to ``fielded``: a line's staged fields beside what is known of its shape.
+
+    A shape is joined by its hash: joining lists of types, or their text, takes several times longer.
+    """
+    numbers = "".join(
+        f", t[{index}] in ({quoted_list(NUMBERS)}) as {is_number_column(name)}" for name, index in rules.numbers
+    )
+    told_count = " + ".join(f'(x."{name}" is not null)::int' for name in TOLD_BY_VALUE)
+    doubles = " or ".join(f"coalesce(t[{index}] = 'DOUBLE', false)" for _, index in rules.numbers) or "false"
+    return f"""
+        with typed as (
+            select
+                load_id, source_line, line, defect, key_count,
+                {rules.types} as t,
+                json_transform(line, {quoted(rules.structure)}) as x
+            from {table}
+            where kind = {quoted(kind)}
+        ),
+        parsed as materialized (
+            select * exclude (t), list_count(t) as typed_count, hash(t) as shape from typed
+        ),
+        examples as (
+            select shape, {rules.types} as t from (select shape, any_value(line) as line from parsed group by shape)
+        ),
+        shapes as (
+            select
+                shape,
+                {doubles} as has_double,
+                {flags_sql(rules.shape_checks)} as shape_flags,
+                t{numbers}
+            from examples
+        ),
+        fielded as (
+            select
+                load_id, source_line, line, defect, key_count,
+                typed_count + {told_count} as declared_count,
+                {", ".join(rules.columns)},
+                {instant_sql('x."timestamp"')} at time zone 'UTC' as event_timestamp,
+                shapes.* exclude (shape)
+            from parsed
+            inner join shapes on parsed.shape = shapes.shape
+        )
+    """
+
+
+def reasons_sql(flags: str) -> str:
+    """SQL for the list of reasons, in the contract's order, that the bits of ``flags`` stand for."""
+    cases = ", ".join(f"case when {flags} & {bit} <> 0 then '{reason}' end" for reason, bit in REASON_BITS.items())
+    return f"list_filter([{cases}], lambda reason: reason is not null)"

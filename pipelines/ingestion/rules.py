@@ -1,0 +1,285 @@
+"""The rules of the event contract as SQL conditions, per event type; judge.py puts them to the lines.
+
+Generated from the schemas alone; no text of the input becomes SQL.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from quality.contracts import REASONS, Contract, EventType, Property
+from quality.contracts.events import UUID_PROPERTIES
+
+REASON_BITS: Mapping[str, int] = {reason: 1 << index for index, reason in enumerate(REASONS)}
+
+ENVELOPE = ("event_id", "event_type", "timestamp", "user_id", "session_id", "source", "properties", "context")
+TOLD_BY_VALUE = ("event_id", "event_type", "timestamp", "source")
+"""Fields whose JSON type needs no look: a number, a list or nothing at all is no valid text of theirs either."""
+_TIMESTAMP = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d(:?\d\d)?)"
+NUMBERS = ("UBIGINT", "BIGINT", "DOUBLE")
+_JSON_TYPES = {
+    "string": ("VARCHAR",),
+    "boolean": ("BOOLEAN",),
+    "object": ("OBJECT",),
+    "array": ("ARRAY",),
+    "number": NUMBERS,
+    "integer": NUMBERS,
+}
+
+
+@dataclass(frozen=True)
+class Check:
+    """One rule: a line fails for ``reason`` where ``condition`` (SQL) is true; ``message`` (SQL) explains it."""
+
+    reason: str
+    condition: str
+    message: str
+
+
+@dataclass(frozen=True)
+class TypeRules:
+    """How the lines of one event type, or those of an unknown one, are staged and judged.
+
+    ``structure`` is the json_transform structure of the staged fields; ``types`` the SQL for the list of their JSON
+    types, ``numbers`` the positions of numeric properties in it; ``undeclared`` the SQL for what is
+    not declared; ``free_texts`` the columns that any text may stand in; ``shape_checks`` read the list of types (``t``)
+    only, ``value_checks`` the staged columns.
+    """
+
+    structure: str
+    columns: tuple[str, ...]
+    names: tuple[str, ...]
+    undeclared: str
+    numbers: tuple[tuple[str, int], ...]
+    free_texts: tuple[str, ...]
+    types: str
+    shape_checks: tuple[Check, ...]
+    value_checks: tuple[Check, ...]
+
+
+def type_rules(contract: Contract, event_type: EventType | None) -> TypeRules:
+    """The rules for lines of ``event_type``; None stands for the unknown ones."""
+    fields = _fields(contract, event_type)
+    paths = [
+        *(f"$.{name}" for name in ENVELOPE if name not in TOLD_BY_VALUE),
+        *(f"$.context.{name}" for name in contract.context_fields),
+        *(f"$.properties.{prop.name}" for prop in fields),
+    ]
+    types = {path: f"t[{index}]" for index, path in enumerate(paths, start=1)}
+    texts = ("event_id", "event_type", "timestamp", "user_id", "session_id", "source")
+    structure = {
+        **dict.fromkeys(texts, "VARCHAR"),
+        "context": dict.fromkeys(contract.context_fields, "VARCHAR"),
+        "properties": {prop.name: _staged_type(prop) for prop in fields},
+    }
+    properties = [prop.name for prop in fields if prop.name not in contract.envelope["properties"]]
+    checked = [
+        check
+        for prop in fields
+        for check in _property_checks(prop, types[f"$.properties.{prop.name}"], declared=event_type is not None)
+    ]
+    return TypeRules(
+        structure=json.dumps(structure),
+        columns=(
+            *(f'x."{name}"' for name in texts),
+            *(f'x.context."{name}"' for name in contract.context_fields),
+            *(f'x.properties."{name}"' for name in properties),
+        ),
+        names=tuple(f'"{name}"' for name in (*texts[1:], *contract.context_fields, *properties)),
+        undeclared=_undeclared_sql(contract, fields),
+        numbers=tuple((prop.name, paths.index(f"$.properties.{prop.name}") + 1) for prop in fields if prop.is_number),
+        free_texts=(
+            "user_id",
+            "session_id",
+            *(f'"{name}"' for name in contract.context_fields),
+            *(f'"{prop.name}"' for prop in fields if prop.name in properties and prop.is_free_text),
+        ),
+        types=f"json_type(line, [{quoted_list(paths)}])",
+        shape_checks=(
+            *_envelope_shape_checks(contract, types),
+            *(check for is_shape, check in checked if is_shape),
+            *(() if event_type else (Check("unknown_event_type", "true", "'event_type is not in the taxonomy'"),)),
+        ),
+        value_checks=(
+            *_envelope_value_checks(contract),
+            *(check for is_shape, check in checked if not is_shape),
+        ),
+    )
+
+
+def _undeclared_sql(contract: Contract, fields: Sequence[Property]) -> str:
+    """SQL over ``line``: the JSON text of what the contract does not declare, whichever object it stands in."""
+    top, context, properties = (
+        quoted(json.dumps(dict.fromkeys(names)))
+        for names in (ENVELOPE, contract.context_fields, [prop.name for prop in fields])
+    )
+    inner = (
+        f"json_merge_patch(case when json_type(line, '$.{name}') = 'OBJECT'"
+        f" then json_extract(line, '$.{name}') else '{{}}'::json end, {known}::json)"
+        for name, known in (("context", context), ("properties", properties))
+    )
+    merged = (
+        f"json_merge_patch(json_merge_patch(json_merge_patch(line::json, {top}::json), {next(inner)}), {next(inner)})"
+    )
+    return f"nullif({merged}::varchar, '{{}}')"
+
+
+def flags_sql(checks: Iterable[Check]) -> str:
+    """SQL for the bits of the reasons whose conditions hold."""
+    conditions: dict[str, list[str]] = {}
+    for check in checks:
+        conditions.setdefault(check.reason, []).append(f"({check.condition})")
+    bits = (
+        f"case when {' or '.join(found)} then {REASON_BITS[reason]} else 0 end" for reason, found in conditions.items()
+    )
+    return f"({' | '.join(bits)})" if conditions else "0"
+
+
+def _fields(contract: Contract, event_type: EventType | None) -> Sequence[Property]:
+    """Properties judged for an event type; for an unknown one those whose rule goes by the name alone."""
+    if event_type is not None:
+        return event_type.properties
+    by_name = {prop.name: prop for each in contract.event_types for prop in each.properties}
+    return [prop for prop in by_name.values() if prop.name in UUID_PROPERTIES or prop.is_amount or prop.is_score]
+
+
+def _staged_type(prop: Property) -> str:
+    """Texts that need a check before their cast stay texts; amounts stay DOUBLE so that a tiny negative is seen."""
+    if prop.is_amount:
+        return "DOUBLE"
+    return "VARCHAR" if prop.format else prop.column_type.upper()
+
+
+def _envelope_shape_checks(contract: Contract, types: Mapping[str, str]) -> Iterator[Check]:
+    yield Check("missing_id", f"coalesce({types['$.user_id']}, 'NULL') = 'NULL'", "'user_id is missing'")
+    yield Check(
+        "schema_violation", f"coalesce({types['$.properties']}, '') <> 'OBJECT'", "'properties is not an object'"
+    )
+    texts = ("user_id", "session_id", *(f"context.{name}" for name in contract.context_fields))
+    for name, expected in (*((text, "VARCHAR") for text in texts), ("context", "OBJECT")):
+        kind = types[f"$.{name}"]
+        yield Check(
+            "schema_violation", f"{kind} not in ('{expected}', 'NULL')", f"'{name} is of type ' || lower({kind})"
+        )
+
+
+def _envelope_value_checks(contract: Contract) -> Iterator[Check]:
+    yield Check("missing_id", "coalesce(event_id, '') = ''", "'event_id is missing or empty'")
+    yield Check("missing_id", "user_id = ''", "'user_id is empty'")
+    yield Check(
+        "invalid_uuid",
+        f"event_id <> '' and not ({is_uuid_sql('event_id')})",
+        f"'event_id ' || {_shown('event_id')} || ' is not a UUID'",
+    )
+    yield Check(
+        "invalid_timestamp",
+        "event_timestamp is null",
+        f"'timestamp ' || {_shown('timestamp')} || ' is not ISO-8601 with a zone'",
+    )
+    yield Check(
+        "invalid_source",
+        f"coalesce(source, '') not in ({quoted_list(contract.sources)})",
+        f"'source ' || {_shown('source')} || ' is none of {', '.join(contract.sources)}'",
+    )
+
+
+def _property_checks(prop: Property, kind: str, *, declared: bool) -> Iterator[tuple[bool, Check]]:
+    """Checks of one property, each with whether it reads the JSON type alone."""
+    column = f'"{prop.name}"'
+    given = f"coalesce({kind}, 'NULL') <> 'NULL'"
+    wrong_type = "invalid_uuid" if prop.name in UUID_PROPERTIES else "schema_violation"
+    kinds = [each for each in prop.json_types if each != "null"]
+    allowed = sorted({name for each in kinds for name in _JSON_TYPES[each]})
+    if declared and prop.required:
+        yield True, Check("schema_violation", f"not ({given})", f"'{prop.name} is missing'")
+    if declared or prop.name in UUID_PROPERTIES:
+        yield (
+            True,
+            Check(
+                wrong_type,
+                f"{given} and {kind} not in ({quoted_list(allowed)})",
+                f"'{prop.name} is of type ' || lower({kind}) || ', not {' or '.join(kinds)}'",
+            ),
+        )
+    text = _shown(f"json_extract_string(line, '$.properties.{prop.name}')")
+    shown = f"'{prop.name} ' || {text} || "
+    for reason, condition, expectation in _value_rules(prop, column, kinds):
+        if declared or reason != "schema_violation":
+            yield False, Check(reason, condition, f"{shown}' {expectation}'")
+
+
+def _value_rules(prop: Property, column: str, kinds: list[str]) -> Iterator[tuple[str, str, str]]:
+    """Reason, condition and expectation of what the value must fulfill, given that its JSON type is right."""
+    numeric = is_number_column(prop.name)
+    if prop.is_amount:
+        yield "negative_amount", f"{numeric} and ({column} < 0 or not isfinite({column}))", "is below 0 or not finite"
+        yield "schema_violation", f"{column} >= 1e14 and isfinite({column})", "is too large for an amount"
+    elif prop.is_score:
+        yield "score_out_of_range", f"{numeric} and not coalesce({column} between 0 and 1, false)", "is outside 0..1"
+    elif kinds == ["integer"]:
+        # json_transform rounds 1.5 to 2; 1.0 is a whole number by JSON Schema
+        number = f"json_extract_string(line, '$.properties.{prop.name}')::double"
+        is_fraction = f"case when has_double and {numeric} then {number} <> trunc({number}) else false end"
+        yield (
+            "schema_violation",
+            f"({numeric} and {column} is null) or {is_fraction}",
+            "is not a whole number that fits",
+        )
+    elif kinds == ["number"]:
+        yield "schema_violation", f"{numeric} and not coalesce(isfinite({column}), false)", "is not finite"
+    if not (prop.is_amount or prop.is_score) and kinds in (["number"], ["integer"]):
+        if prop.minimum is not None:
+            yield "schema_violation", f"{column} < {prop.minimum}", f"is below {prop.minimum}"
+        if prop.maximum is not None:
+            yield "schema_violation", f"{column} > {prop.maximum}", f"is above {prop.maximum}"
+    if prop.enum:
+        yield "schema_violation", f"{column} not in ({quoted_list(prop.enum)})", f"is none of {', '.join(prop.enum)}"
+    if prop.pattern:
+        yield (
+            "schema_violation",
+            f"not regexp_matches({column}, {quoted(prop.pattern)})",
+            f"is not like {prop.pattern}",
+        )
+    if prop.format == "uuid":
+        reason = "invalid_uuid" if prop.name in UUID_PROPERTIES else "schema_violation"
+        yield reason, f"{column} is not null and not ({is_uuid_sql(column)})", "is not a UUID"
+    if prop.format == "date-time":
+        yield (
+            "schema_violation",
+            f"{column} is not null and {instant_sql(column)} is null",
+            "is not ISO-8601 with a zone",
+        )
+
+
+def instant_sql(text: str) -> str:
+    """SQL for the instant that a text with a zone stands for, else null; the usual form is told without a pattern."""
+    usual = f"strlen({text}) between 20 and 27 and ends_with({text}, 'Z') and {text}[11] = 'T'"
+    return (
+        f"case when {usual} or regexp_full_match({text}, {quoted(_TIMESTAMP)}) then try_cast({text} as timestamptz) end"
+    )
+
+
+def is_uuid_sql(text: str) -> str:
+    """SQL for whether a text is a UUID in its usual form of 36 characters."""
+    return f"strlen({text}) = 36 and try_cast({text} as uuid) is not null"
+
+
+def _shown(text: str) -> str:
+    return f"coalesce(left({text}, 60), 'null')"
+
+
+def quoted_list(texts: Iterable[str]) -> str:
+    """Several texts as SQL literals with commas between."""
+    return ", ".join(quoted(text) for text in texts)
+
+
+def quoted(text: str) -> str:
+    """``text`` as an SQL literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def is_number_column(name: str) -> str:
+    """Column that tells whether a property's JSON value is a number."""
+    return f'"{name} is a number"'
