@@ -1,0 +1,4 @@
+{#- The schema of a model is exactly the one of its folder: staging, intermediate, marts. -#}
+{% macro generate_schema_name(custom_schema_name, node) -%}
+    {{ custom_schema_name or target.schema }}
+{%- endmacro %}

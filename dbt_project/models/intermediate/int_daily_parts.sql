@@ -1,0 +1,172 @@
+{{ config(incremental_strategy='days', meta={'by_as_of': true}) }}
+
+{%- set loads = loads() -%}
+{%- set users = fact_users() -%}
+{%- set of_users = "kind not in ('ordered', 'held_out_clicked')" -%}
+{%- set shown = held_at(loads.until) ~ ' and event_date <= ' ~ as_of_date() -%}
+
+with
+{% if loads.rebuild %}
+    {#- Read anew for each breakdown: a common table expression would hold a copy of all facts in memory. -#}
+    {%- set changed -%}({{ performance_facts(shown, '1 as added') }}) as facts{%- endset -%}
+    {%- set counted -%}({{ performance_facts(shown, '1 as added, 1 as present') }}) as facts{%- endset -%}
+{% else %}
+    {%- set changed = 'changed' -%}
+    {%- set counted = 'counted' -%}
+    changed as (
+        {{ changed_facts(loads) }}
+    ),
+
+    counted as (
+        select
+            changed.*,
+            0 as present
+        from changed
+        where {{ of_users }}
+        union all
+        select current_facts.*
+        from (
+            {{ performance_facts(shown ~ ' and user_id in (select user_id from changed)', '0 as added, 1 as present') }}
+        ) as current_facts
+        where {{ of_users }}
+    ),
+{% endif %}
+
+-- Of each user of a group and day: what there is now and what there was when this model was last built.
+user_days as (
+    {% for breakdown, column in breakdowns().items() %}
+        select
+            '{{ breakdown }}' as breakdown,
+            {{ breakdown_key(column) }} as breakdown_key,
+            user_id,
+            {% for name, condition in users.items() %}
+                max(case when {{ condition }} then present else 0 end) as {{ name }},
+                {% if not loads.rebuild %}
+                    case when sum(case when {{ condition }} then present - added else 0 end) > 0 then 1 else 0 end
+                        as {{ name }}_before,
+                {% endif %}
+            {% endfor %}
+            event_date
+        from {{ counted }}
+        where
+            {{ of_users }}
+            {% if column is not none and not loads.rebuild %}
+                and ({{ breakdown_key('counted.' ~ column) }}, counted.user_id) in (
+                    select
+                        {{ breakdown_key('changed.' ~ column) }},
+                        changed.user_id
+                    from changed
+                )
+            {% endif %}
+        group by {{ column ~ ', ' if column is not none }}user_id, event_date
+        {{ 'union all' if not loop.last }}
+    {% endfor %}
+),
+
+-- The distinct users of any window that ends with the day of as_of are those whose last day lies in it.
+last_days as (
+    select
+        *,
+        {% for name in users %}
+            max(case when {{ name }} = 1 then event_date end) over user_of_group as {{ name }}_last,
+            {% if not loads.rebuild %}
+                max(case when {{ name }}_before = 1 then event_date end) over user_of_group as {{ name }}_last_before,
+            {% endif %}
+        {% endfor %}
+        count(*) over user_of_group as days
+    from user_days
+    window user_of_group as (partition by breakdown, breakdown_key, user_id)
+),
+
+user_changes as (
+    select
+        breakdown,
+        breakdown_key,
+        {% for name in users %}
+            sum({{ name }}{{ ' - ' ~ name ~ '_before' if not loads.rebuild }}) as {{ name }},
+            sum(case when {{ name }} = 1 and event_date = {{ name }}_last then 1 else 0 end)
+            {% if not loads.rebuild %}
+                - sum(case when {{ name }}_before = 1 and event_date = {{ name }}_last_before then 1 else 0 end)
+            {% endif %}
+                as last_{{ name }},
+        {% endfor %}
+        event_date
+    from last_days
+    group by breakdown, breakdown_key, event_date
+),
+
+changes as (
+    select
+        breakdown,
+        breakdown_key,
+        event_date,
+        {% for name in fact_counts() %}
+            0 as {{ name }},
+        {% endfor %}
+        {% for name in fact_amounts() %}
+            cast(0 as decimal(18, 4)) as {{ name }},
+        {% endfor %}
+        {% for name in users %}
+            {{ name }},
+            last_{{ name }},
+        {% endfor %}
+        cast(null as bigint) as load_id
+    from user_changes
+    where
+        false
+        {% for name in users %}
+            or {{ name }} <> 0
+            or last_{{ name }} <> 0
+        {% endfor %}
+    {% for breakdown, column in breakdowns().items() %}
+        union all
+        select
+            '{{ breakdown }}' as breakdown,
+            {{ breakdown_key(column) }} as breakdown_key,
+            event_date,
+            {% for name, condition in fact_counts().items() %}
+                sum(case when {{ condition }} then added else 0 end) as {{ name }},
+            {% endfor %}
+            {% for name, condition in fact_amounts().items() %}
+                coalesce(sum(case when {{ condition }} then added * amount end), 0) as {{ name }},
+            {% endfor %}
+            {% for name in users %}
+                0 as {{ name }},
+                0 as last_{{ name }},
+            {% endfor %}
+            cast({{ loads.until }} as bigint) as load_id
+        from {{ changed }}
+        where {{ counts_in(breakdown) }}
+        group by {{ column ~ ', ' if column is not none }}event_date
+    {% endfor %}
+),
+
+-- Of a day that changes all rows are written anew, lest it come to lie in as many files as it had changes.
+parts as (
+    select * from changes
+    {% if not loads.rebuild %}
+        union all
+        select
+            breakdown,
+            breakdown_key,
+            event_date,
+            {% for name in part_types() %}
+                {{ name }},
+            {% endfor %}
+            load_id
+        from {{ this }}
+        where event_date in (select changes.event_date from changes)
+    {% endif %}
+)
+
+-- The load_id tells since when the day's own numbers hold; whose last day it is changes none of them.
+select
+    breakdown,
+    breakdown_key,
+    event_date,
+    {% for name, type in part_types().items() %}
+        cast(sum({{ name }}) as {{ type }}) as {{ name }},
+    {% endfor %}
+    max(load_id) as load_id
+from parts
+group by breakdown, breakdown_key, event_date

@@ -1,0 +1,25 @@
+select
+    event_id,
+    timestamp as occurred_at,
+    event_date,
+    user_id,
+    session_id,
+    source,
+    app_version,
+    platform as device_platform,
+    user_segment,
+    region,
+    anomaly_id,
+    metric_id,
+    anomaly_type,
+    anomaly_severity,
+    expected_value,
+    actual_value,
+    percentage_deviation,
+    affected_records,
+    auto_remediation_applied,
+    load_id,
+    ingested_at,
+    late_arrival
+from {{ source('raw', 'events') }}
+where event_type = 'anomaly_detected'

@@ -1,0 +1,26 @@
+select
+    event_id,
+    timestamp as occurred_at,
+    event_date,
+    user_id,
+    session_id,
+    source,
+    app_version,
+    platform as device_platform,
+    user_segment,
+    region,
+    campaign_id,
+    creative_id,
+    delivery_channel,
+    conversion_delay_seconds,
+    order_id,
+    order_value,
+    currency,
+    attribution_model,
+    is_incremental,
+    incrementality_score,
+    load_id,
+    ingested_at,
+    late_arrival
+from {{ source('raw', 'events') }}
+where event_type = 'campaign_converted'

@@ -1,0 +1,23 @@
+select
+    event_id,
+    timestamp as occurred_at,
+    event_date,
+    user_id,
+    session_id,
+    source,
+    app_version,
+    platform as device_platform,
+    user_segment,
+    region,
+    campaign_id,
+    marketer_id,
+    actual_audience_size,
+    scheduled_delivery_time,
+    budget_approved,
+    ai_recommendation_applied,
+    ai_recommendation_score,
+    load_id,
+    ingested_at,
+    late_arrival
+from {{ source('raw', 'events') }}
+where event_type = 'campaign_launched'

@@ -1,0 +1,26 @@
+select
+    event_id,
+    timestamp as occurred_at,
+    event_date,
+    user_id,
+    session_id,
+    source,
+    app_version,
+    platform as device_platform,
+    user_segment,
+    region,
+    order_id,
+    order_value,
+    currency,
+    order_category,
+    order_timestamp,
+    payment_method,
+    promo_code_used,
+    promotional_discount,
+    is_repeat_purchase,
+    days_since_last_purchase,
+    load_id,
+    ingested_at,
+    late_arrival
+from {{ source('raw', 'events') }}
+where event_type = 'user_purchased'

@@ -1,0 +1,20 @@
+select
+    campaign_id,
+    name,
+    campaign_type,
+    platform,
+    status,
+    budget,
+    daily_budget,
+    currency,
+    start_date,
+    end_date,
+    target_segment,
+    min_age,
+    created_by,
+    holdout_share,
+    valid_from,
+    valid_to,
+    load_id,
+    closed_by_load_id
+from {{ source('raw', 'campaigns') }}

@@ -1,0 +1,12 @@
+select
+    query_id,
+    started_at,
+    engine,
+    seconds,
+    bytes,
+    cost,
+    valid_from,
+    valid_to,
+    load_id,
+    closed_by_load_id
+from {{ source('raw', 'query_costs') }}

@@ -1,0 +1,107 @@
+"""Invokes dbt inside this process.
+
+In process, because importing dbt costs two seconds, which a subprocess would pay on every build; and because the writer
+lock, which is re-entrant within a process, then needs no handshake. For the same two seconds dbt is imported when it is
+first invoked, not with this module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipelines.errors import WorkFailedError
+from pipelines.settings import PROJECT_DIR, Settings
+
+DBT_PROJECT = PROJECT_DIR / "dbt_project"
+
+STATUS = {"success": "passed", "pass": "passed", "warn": "warned", "skipped": "skipped"}
+"""dbt's words for the outcome of a node to ours; any other is ``failed``."""
+
+_NODE_ENDED = ("LogModelResult", "LogTestResult", "LogSeedResult", "LogNodeResult")
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A node that has just ended, as the ``done``-th of ``total``."""
+
+    done: int
+    total: int
+    name: str
+    status: str
+    seconds: float
+
+
+def target_folder(settings: Settings) -> Path:
+    """Where dbt keeps its artifacts and its log."""
+    return settings.logs / "dbt"
+
+
+def parse(settings: Settings, *, write_json: bool = False) -> Any:
+    """The manifest of dbt, read from its cache where the project has not changed; opens no connection.
+
+    With ``write_json`` it is also written to ``manifest.json`` in the target folder, for Dagster.
+    """
+    return _invoke(settings, ["parse", "--write-json" if write_json else "--no-write-json"])
+
+
+def run(
+    settings: Settings,
+    arguments: Sequence[str],
+    manifest: Any,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> Sequence[Any]:
+    """The results of the nodes of one dbt command; raises WorkFailedError when dbt can't run at all."""
+    nodes: Sequence[Any] = _invoke(settings, arguments, manifest, on_progress).results
+    return nodes
+
+
+def _invoke(
+    settings: Settings,
+    arguments: Sequence[str],
+    manifest: Any = None,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> Any:
+    from dbt.cli.main import dbtRunner  # noqa: PLC0415 - see above
+
+    folder = str(target_folder(settings))
+    options = ["--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT)]
+    options += ["--target-path", folder, "--log-path", folder]
+    options += ["--log-level", "none", "--log-level-file", "info", "--no-use-colors"]
+    errors: list[str] = []
+    runner = dbtRunner(manifest=manifest, callbacks=[_listener(on_progress, errors)])
+    try:
+        outcome = runner.invoke([*arguments, *options])
+    finally:
+        _close_connection()
+    if outcome.result is None or outcome.exception is not None:
+        reason = str(outcome.exception or "\n".join(errors) or "it gave no reason").strip()
+        raise WorkFailedError(f"dbt could not run: {reason}", "See logs/dbt/dbt.log below TRUELIFT_HOME.")
+    return outcome.result
+
+
+def _listener(on_progress: Callable[[Progress], None] | None, errors: list[str]) -> Callable[[Any], None]:
+    """Hears dbt's events: the end of each node goes to ``on_progress``, errors to ``errors``."""
+
+    def hear(event: Any) -> None:
+        if event.info.level == "error":
+            errors.append(event.info.msg)
+        if on_progress is not None and event.info.name in _NODE_ENDED:
+            data = event.data
+            total = getattr(data, "total", 0) or getattr(data, "num_models", 0)
+            status = STATUS.get(data.node_info.node_status, "failed")
+            on_progress(Progress(data.index, total, data.node_info.node_name, status, data.execution_time))
+
+    return hear
+
+
+def _close_connection() -> None:
+    """Close dbt's DuckDB, which would otherwise stay open, with its memory, until the process ends."""
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager  # noqa: PLC0415 - see above
+
+    environment: Any = DuckDBConnectionManager._ENV
+    if environment is not None:
+        environment.close()
+        DuckDBConnectionManager._ENV = None
