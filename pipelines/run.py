@@ -1,0 +1,128 @@
+"""The whole job without an orchestrator: landing to published. Dagster's assets call the same functions step by step."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+
+from pipelines.ingestion.files import is_known, ready_files
+from pipelines.ingestion.load import LoadResult, Progress, ingest_files
+from pipelines.lake.audit import Audit, audit
+from pipelines.lake.connection import Lake
+from pipelines.lake.publishing import Publication, current_version, publish
+from pipelines.transformation.build import Build, Node, build
+from pipelines.transformation.build import Progress as BuildProgress
+from quality.checks import CheckResult
+
+REAL_TIME = "tag:real_time"
+"""dbt selector of the models that every landing batch refreshes."""
+
+
+@dataclass(frozen=True)
+class Landing:
+    """What one pass over the landing folder did; ``unknown`` files are neither events nor references and stay."""
+
+    results: tuple[LoadResult, ...]
+    unknown: tuple[Path, ...]
+
+
+@dataclass(frozen=True)
+class Run:
+    """The outcome of a whole run."""
+
+    landing: Landing
+    build: Build
+    audit: Audit
+    publication: Publication
+
+
+def take_landing(
+    lake: Lake, *, as_of: datetime, at: datetime, backfill: bool = False, progress: Progress | None = None
+) -> Landing:
+    """Take in what lies ready in the landing folder at the instant ``at``, as ingested at ``as_of``."""
+    with lake.writing():  # or another run takes the files away after they are listed
+        files = ready_files(lake.settings, at)
+        known = [path for path in files if is_known(path)]
+        results = ingest_files(lake, known, ingested_at=as_of, backfill=backfill, progress=progress)
+    return Landing(tuple(results), tuple(path for path in files if not is_known(path)))
+
+
+def refresh(
+    lake: Lake,
+    *,
+    as_of: datetime,
+    at: datetime,
+    real_time: bool = False,
+    full_refresh: bool = False,
+    on_build: Callable[[BuildProgress], None] | None = None,
+    on_phase: Callable[[str], None] | None = None,
+) -> tuple[Build, Audit, Publication]:
+    """Build, audit and publish what the lake holds.
+
+    ``real_time`` narrows it to the models and checks of a landing batch. Raises WorkFailedError naming what failed;
+    the published version then stays.
+    """
+    say = on_phase or (lambda _: None)
+    with lake.writing():
+        say("build")
+        built = build(
+            lake.settings,
+            as_of,
+            select=[REAL_TIME] if real_time else [],
+            full_refresh=full_refresh,
+            on_progress=on_build,
+        )
+        if any(not node.is_test for node in built.failed):
+            built.raise_if_failed()
+        # A failed test is audited like any other check: it is kept, and refuses what is published until it passes.
+        say("audit")
+        with lake.reader() as connection:
+            version = current_version(connection)
+            schemas = _schemas(connection)
+        audited = audit(
+            lake,
+            as_of=as_of,
+            run_id=str(uuid.uuid5(uuid.NAMESPACE_OID, f"{as_of.isoformat()} {version}")),
+            version=version,
+            scope="real_time" if real_time else "full",
+            build_results=check_results(built.nodes, schemas),
+        )
+        say("publish")
+        return built, audited, publish(lake, audited, at)
+
+
+def check_results(nodes: Sequence[Node], schemas: Mapping[str, str]) -> tuple[CheckResult, ...]:
+    """The outcomes of dbt's data tests as check results; ``schemas`` says in which schema each model lies."""
+    return tuple(
+        CheckResult(
+            table=_table(node, schemas),
+            check=node.name,
+            severity="warning" if node.status == "warned" else "critical",
+            passed=node.status == "passed",
+            observed=node.message or f"{node.failures} failing rows",
+            unexpected_count=node.failures,
+            sample=tuple(", ".join(f"{key}={value}" for key, value in row.items()) for row in node.sample),
+        )
+        for node in nodes
+        if node.kind == "test" and node.status != "skipped"
+    )
+
+
+def _table(node: Node, schemas: Mapping[str, str]) -> str:
+    name = node.tested[0].split(".")[-1] if node.tested else node.name
+    return f"{schemas.get(name, 'dbt')}.{name}"
+
+
+def _schemas(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
+    rows = connection.execute(
+        """
+        select table_name, table_schema from information_schema.tables
+        where table_catalog = 'lake' and table_schema in ('staging', 'intermediate', 'marts')
+        """
+    ).fetchall()
+    return dict(rows)
