@@ -1,0 +1,106 @@
+"""Reference inputs as the metrics oracle reads them: CSV files, upserted by key in the order in which they came."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import ROUND_HALF_UP, Decimal
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """What the oracle needs of a campaign's newest statement."""
+
+    campaign_id: str
+    campaign_type: str | None
+    platform: str | None
+    status: str
+    budget: Decimal | None
+    currency: str | None
+    start_date: date | None
+
+
+@dataclass(frozen=True)
+class Spend:
+    """What a platform reported for a campaign and day, newest statement."""
+
+    campaign_id: str
+    date: date
+    platform: str
+    impressions: int
+    clicks: int
+    spend: Decimal | None
+    currency: str | None
+
+
+@dataclass
+class References:
+    """Campaigns, reported spend and rates to the base currency."""
+
+    base_currency: str = "USD"
+    campaigns: dict[str, Campaign] = field(default_factory=dict)
+    spend: dict[tuple[str, date, str], Spend] = field(default_factory=dict)
+    rates: dict[tuple[str, date], Decimal] = field(default_factory=dict)
+
+    def read(self, paths: Iterable[Path]) -> References:
+        """Take in the CSV files that are campaigns, spend or rates by their names; leave other files alone."""
+        for path in paths:
+            with path.open(newline="") as file:
+                rows = [{key: value or None for key, value in row.items()} for row in csv.DictReader(file)]
+            self.upsert(path.stem, rows)
+        return self
+
+    def upsert(self, stem: str, rows: Iterable[Mapping[str, str | None]]) -> None:
+        """Take in the rows of one file; a later row of a key replaces the earlier one."""
+        for row in rows:
+            if stem.startswith("campaigns"):
+                campaign = _campaign(row)
+                self.campaigns[campaign.campaign_id] = campaign
+            elif stem.startswith("ad_spend_daily"):
+                spend = _spend(row)
+                if spend.spend is None or spend.spend >= 0:  # a negative amount is rejected, the old statement stays
+                    self.spend[spend.campaign_id, spend.date, spend.platform] = spend
+            elif stem.startswith("fx_rates"):
+                self.rates[_text(row, "currency"), date.fromisoformat(_text(row, "date"))] = Decimal(_text(row, "rate"))
+
+    def in_base_currency(self, amount: Decimal, currency: str | None, day: date) -> Decimal | None:
+        """The amount by the rate of that day, else the latest earlier one; None when there is no such rate."""
+        if currency in (None, self.base_currency):
+            return amount
+        known = [(rate_day, rate) for (of, rate_day), rate in self.rates.items() if of == currency and rate_day <= day]
+        return (amount * max(known)[1]).quantize(Decimal("0.0001"), ROUND_HALF_UP) if known else None
+
+
+def _campaign(row: Mapping[str, str | None]) -> Campaign:
+    budget, start = row.get("budget"), row.get("start_date")
+    return Campaign(
+        campaign_id=_text(row, "campaign_id").lower(),
+        campaign_type=row.get("campaign_type"),
+        platform=row.get("platform"),
+        status=(row.get("status") or "").lower(),
+        budget=Decimal(budget) if budget else None,
+        currency=row.get("currency"),
+        start_date=date.fromisoformat(start) if start else None,
+    )
+
+
+def _spend(row: Mapping[str, str | None]) -> Spend:
+    spend = row.get("spend")
+    return Spend(
+        campaign_id=_text(row, "campaign_id").lower(),
+        date=date.fromisoformat(_text(row, "date")),
+        platform=_text(row, "platform"),
+        impressions=int(row.get("impressions") or 0),
+        clicks=int(row.get("clicks") or 0),
+        spend=Decimal(spend) if spend else None,
+        currency=row.get("currency"),
+    )
+
+
+def _text(row: Mapping[str, str | None], name: str) -> str:
+    value = row.get(name)
+    assert value, f"{name} is empty in {row}"
+    return value

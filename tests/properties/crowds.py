@@ -1,0 +1,99 @@
+"""Random small worlds: few users, campaigns and instants, so that everything collides with everything.
+
+Each world lands in several loads, in any order of what happened: late events, ids sent again, restated spend,
+corrected campaigns, rates that come after the money.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from datetime import date, timedelta
+from typing import Any, TypeVar
+
+from tests.oracles.world import Load, World, hours, id_of, midnight
+
+T = TypeVar("T")
+
+FIRST_DAY = midnight("2024-01-28")
+DAYS = 40
+CHANNELS = ("email", "push", "sms")
+CURRENCIES = (None, None, None, "USD", "EUR", "GBP")
+PLATFORMS = ("email", "meta", "google", None)
+TYPES = ("DISCOUNT", "VIP", None)
+
+
+def crowd(seed: int, *, loads: int = 4, events: int = 500, emits_conversions: bool = True) -> World:
+    """The world of that seed; without ``emits_conversions`` nothing says which campaign an order is due to."""
+    dice = random.Random(seed)
+    instant = FIRST_DAY + timedelta(days=DAYS)
+    landed = []
+    for _ in range(loads):
+        landed.append(Load(instant, backfill=True))
+        instant += dice.choice(
+            [timedelta(minutes=3), timedelta(minutes=3), hours(7), timedelta(days=1), timedelta(days=6)]
+        )
+    world = World(landed)
+    for number in range(loads):
+        world.into(number)
+        _references(world, dice)
+    for _ in range(events):
+        number = dice.randrange(loads)
+        world.into(number)
+        _event(world, dice, landed[number], emits_conversions)
+    return world
+
+
+def _references(world: World, dice: random.Random) -> None:
+    """Statements of some campaigns, days and rates, many of which an earlier load made otherwise."""
+    for name in _some(dice, [f"campaign-{n}" for n in range(6)]):
+        budget = dice.choice([None, 0, 50, 120.5])
+        status = dice.choice(["active", "Completed", "paused"])
+        kind: dict[str, Any] = {"campaign_type": dice.choice(TYPES), "platform": dice.choice(PLATFORMS)}
+        world.campaign(name, status=status, budget=budget, **kind)
+        for day in _some(dice, [_day(n) for n in range(0, DAYS, 7)]):
+            clicks = dice.choice([0, 3, 8])
+            currency, platform = dice.choice(CURRENCIES), dice.choice(["email", "meta"])
+            amount = dice.choice([None, 0, 1.5, 20])
+            world.spend(name, day, amount, platform=platform, impressions=clicks * 9, clicks=clicks, currency=currency)
+    for currency in _some(dice, ["EUR", "GBP"]):
+        for day in _some(dice, [_day(n) for n in (-5, 10, 20)]):
+            world.rate(currency, day, dice.choice([0.5, 1.0825, 1.27]))
+
+
+def _event(world: World, dice: random.Random, load: Load, emits_conversions: bool) -> None:
+    at = (
+        FIRST_DAY
+        + dice.choice([hours(12 * n) for n in range(2 * DAYS)])
+        + dice.choice([hours(0), hours(0), hours(2.5)])
+    )
+    user, campaign = f"user-{dice.randrange(14)}", f"campaign-{dice.randrange(7)}"
+    common: dict[str, Any] = {"segment": dice.choice(["A", "B", None]), "event_id": None}
+    if dice.random() < 0.05:
+        common["event_id"] = id_of("again", dice.randrange(10))
+    seen: dict[str, Any] = {
+        **common,
+        "creative_id": id_of("creative", dice.randrange(3)) if dice.random() < 0.7 else None,
+    }
+    money: dict[str, Any] = {"order": f"{user}-{dice.randrange(6)}", "value": dice.randrange(1, 9999) / 100}
+    priced = {**money, "currency": dice.choice(CURRENCIES)}
+    kind = dice.randrange(6)
+    if kind == 0:
+        world.sent(user, campaign, at, channel=dice.choice(CHANNELS), is_holdout=dice.random() < 0.3, **seen)
+    elif kind == 1:
+        view, channel = dice.choice(["opened", "received", "clicked_cta"]), dice.choice([None, *CHANNELS])
+        world.viewed(user, campaign, at, kind=view, delivery_channel=channel, **seen)
+    elif kind in (2, 3):
+        world.clicked(user, campaign, at, **seen)
+    elif kind == 4 and emits_conversions:
+        world.converted(user, campaign, at, **priced, **seen)
+    else:
+        world.purchased(user, at, **priced, **common)
+
+
+def _some(dice: random.Random, choices: Sequence[T]) -> list[T]:
+    return [choice for choice in choices if dice.random() < 0.5]
+
+
+def _day(number: int) -> date:
+    return (FIRST_DAY + timedelta(days=number)).date()

@@ -1,0 +1,307 @@
+"""Nasty cases for the metrics, each told in a few events with campaigns and users of its own.
+
+They can share one world of four loads, so that one build after each load proves them all: backfilled history, late data
+two days later, the evening of ``as_of`` (a leap year's 10 March, on which North America changes its clocks), and
+corrections three minutes after that. A story that speaks into a later load changes what an earlier one gave.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, timedelta
+from typing import Any
+
+from tests.oracles.world import Load, World, hours, id_of, midnight
+
+HISTORY, LATE, TODAY, CORRECTIONS = range(4)
+AS_OF = midnight("2024-03-10") + hours(18)
+SECOND = timedelta(seconds=1)
+
+
+def world_of(*stories: Callable[[World], None]) -> World:
+    """A world in which these stories happened."""
+    history = Load(AS_OF - timedelta(days=3), backfill=True)
+    later = [Load(instant) for instant in (AS_OF - timedelta(days=1), AS_OF, AS_OF + timedelta(minutes=3))]
+    world = World([history, *later])
+    for story in stories:
+        world.into(HISTORY)
+        story(world)
+    return world
+
+
+def no_clicks(w: World) -> None:
+    w.campaign("no-clicks", platform="email", budget=100)
+    w.spend("no-clicks", date(2024, 3, 5), 12.5, platform="email")
+    for user in ("nc-1", "nc-2"):
+        w.sent(user, "no-clicks", midnight("2024-03-05") + hours(1))
+    w.converted("nc-1", "no-clicks", midnight("2024-03-05") + hours(2), order="nc-o", value=10)
+
+
+def one_user(w: World) -> None:
+    at = midnight("2024-03-05")
+    seen: dict[str, Any] = {"segment": "VIPS", "creative_id": id_of("creative")}
+    w.campaign("one-user", campaign_type="VIP", platform="push", budget=50)
+    w.sent("alone", "one-user", at, channel="push", **seen)
+    w.viewed("alone", "one-user", at + hours(1), **seen)
+    w.clicked("alone", "one-user", at + hours(2), segment="VIPS", creative_id=id_of("creative").upper())
+    w.purchased("alone", at + hours(3), order="alone-1", value=19.99, segment="VIPS")
+    w.converted("alone", "one-user", at + hours(3), order="alone-1", value=19.99, **seen)
+
+
+def all_held_out(w: World) -> None:
+    at = midnight("2024-03-04")
+    for n in range(3):
+        w.sent(f"held-{n}", "all-held-out", at, is_holdout=True)
+    w.viewed("held-0", "all-held-out", at + hours(1))
+    w.clicked("held-0", "all-held-out", at + hours(2))
+    w.converted("held-0", "all-held-out", at + hours(3), order="held-o", value=5)
+
+
+def both_arms_count_as_treated(w: World) -> None:
+    at = midnight("2024-03-04")
+    for user in ("both", "only-held"):
+        w.sent(user, "arms", at, is_holdout=True)
+        w.clicked(user, "arms", at + hours(2))
+        w.converted(user, "arms", at + hours(3), order=f"arms-{user}", value=7)
+    w.into(LATE)
+    w.sent("both", "arms", at + hours(1))  # the click of two days ago begins to count
+
+
+def holdout_known_late(w: World) -> None:
+    at = midnight("2024-02-20")
+    for user in ("late-held", "late-not"):
+        w.clicked(user, "late-arms", at)
+        w.viewed(user, "late-arms", at, delivery_channel="email")
+        w.converted(user, "late-arms", at + hours(5), order=f"late-{user}", value=11)
+    w.into(TODAY)
+    w.sent("late-held", "late-arms", at + timedelta(days=2), is_holdout=True)
+
+
+def window_edges(w: World) -> None:
+    firsts = [midnight(day) for day in ("2024-03-10", "2024-03-04", "2024-02-10", "2023-12-12", "2024-01-01")]
+    for n, first in enumerate([*firsts, midnight("2024-02-29"), midnight("2024-03-01"), midnight("2023-11-05")]):
+        w.into(TODAY if first == firsts[0] else HISTORY)
+        for user, at in ((f"in-{n}", first), (f"out-{n}", first - timedelta(microseconds=1))):
+            w.sent(user, "edges", at)
+            w.viewed(user, "edges", at)
+            w.clicked(user, "edges", at)
+            w.converted(user, "edges", at, order=f"edge-{user}", value=3.5)
+            w.purchased(user, at, order=f"edge-{user}", value=3.5)
+        w.spend("edges", first.date(), 1.25, platform="google", impressions=10, clicks=4)
+        w.spend("edges", (first - SECOND).date(), 2.5, platform="google", impressions=20, clicks=8)
+
+
+def clocks_change(w: World) -> None:
+    for at in (
+        midnight("2024-03-10") + hours(7),
+        midnight("2024-03-10") + hours(6.999),
+        midnight("2023-11-05") + hours(6),
+    ):
+        w.into(TODAY if at.year == 2024 else HISTORY)
+        w.sent("dst", "clocks", at, channel="sms")
+        w.clicked("dst", "clocks", at)
+    w.converted("dst", "clocks", midnight("2024-03-05"), order="dst-o", value=1)
+
+
+def repeated_orders(w: World) -> None:
+    at = midnight("2024-03-05") + hours(12)
+    for value, later in ((20, 1), (30, 2)):
+        w.purchased("twice", at + hours(later), order="twice-1", value=value)
+        w.converted("twice", "repeats", at + hours(later), order="twice-1", value=value)
+    w.into(LATE)
+    w.purchased("twice", at - timedelta(days=3), order="twice-1", value=10, segment="EARLY")
+    w.converted("twice", "repeats", at - timedelta(days=3), order="twice-1", value=10)
+    for user in ("tie-a", "tie-b"):  # one instant: the smaller event id wins
+        w.purchased("tie", at, order="tie-1", value=1 if user == "tie-a" else 2)
+
+
+def spend_cases(w: World) -> None:
+    day = date(2024, 3, 2)
+    w.spend("spend-unknown", day, 40, platform="tiktok", impressions=1000, clicks=10)
+    w.campaign("spend-zero", platform="meta")
+    w.spend("spend-zero", day, 0, impressions=5, clicks=0)
+    w.converted("zero", "spend-zero", midnight("2024-03-02"), order="zero-o", value=4)
+    w.campaign("spend-none", platform="linkedin")
+    w.clicked("none", "spend-none", midnight("2024-03-02"))
+    w.campaign("spend-restated", platform="meta", budget=10)
+    w.spend("spend-restated", day, 9, impressions=100, clicks=7, currency="USD")
+    w.spend("spend-restated", day + timedelta(days=1), 1, impressions=1, clicks=1)
+    w.spend("spend-restated", day, 3, platform="google", impressions=100, clicks=7)
+    w.spend("spend-empty", day, None, impressions=50, clicks=5)
+    w.into(LATE)
+    w.spend("spend-restated", day, 11.75, impressions=90, clicks=6, currency="USD")
+    w.clicked("reported", "spend-restated", midnight("2024-03-02") + hours(3))  # events now outrank the report
+    w.into(TODAY)
+    w.spend("spend-restated", day + timedelta(days=1), -0.5, impressions=0, clicks=0)
+
+
+def currencies(w: World) -> None:
+    w.campaign("euro", platform="meta", budget=100, currency="EUR", start_date=date(2024, 2, 1))
+    w.rate("EUR", date(2024, 1, 1), 1.1)
+    w.rate("EUR", date(2024, 3, 1), 1.0825)
+    w.spend("euro", date(2024, 2, 29), 10, currency="EUR")
+    w.spend("euro", date(2024, 3, 1), 10, currency="EUR")
+    w.converted("eu-1", "euro", midnight("2024-03-01") - SECOND, order="eu-1", value=33.33, currency="EUR")
+    w.purchased("eu-1", midnight("2024-03-01") - SECOND, order="eu-1", value=33.33, currency="EUR")
+    w.converted("eu-2", "euro", midnight("2024-03-02"), order="eu-2", value=10, currency="USD")
+    w.converted("gb-1", "pound", midnight("2024-03-06"), order="gb-1", value=10, currency="GBP")
+    w.spend("pound", date(2024, 3, 6), 2)
+    w.purchased("yen", midnight("2023-12-20"), order="yen-1", value=500, currency="JPY", segment="YEN")
+    w.purchased("yen", midnight("2024-03-06"), order="yen-2", value=700, currency="JPY", segment="YEN")
+    w.into(LATE)
+    w.rate("GBP", date(2024, 3, 6), 1.25)  # the missing rate arrives
+    w.rate("JPY", date(2024, 1, 2), 0.0068)  # too late for the first order, in time for the second
+
+
+def new_customers(w: World) -> None:
+    at = midnight("2024-03-06")
+    w.campaign("newcomers", platform="meta")
+    w.spend("newcomers", at.date(), 30)
+    for user in ("new-1", "new-2", "old"):
+        w.purchased(user, at + hours(1), order=f"{user}-b", value=25)
+        w.converted(user, "newcomers", at + hours(24), order=f"{user}-b", value=25)
+    w.converted("new-3", "newcomers", at, order="new-3-unseen", value=25)  # an order without its own event
+    w.into(LATE)
+    w.purchased("old", at - timedelta(days=20), order="old-a", value=5)  # so it wasn't the first
+
+
+def budgets(w: World) -> None:
+    day = date(2024, 3, 1)
+    for name, status, budget in (
+        ("b-active", "Active", 100),
+        ("b-completed", "COMPLETED", 40),
+        ("b-paused", "paused", 100),
+        ("b-none", "active", None),
+        ("b-zero", "active", 0),
+        ("b-unspent", "active", 60),
+    ):
+        w.campaign(name, campaign_type="LOYALTY", platform="linkedin", status=status, budget=budget)
+        if name != "b-unspent":
+            w.spend(name, day, 25, platform="linkedin")
+            w.spend(name, day + timedelta(days=2), 30, platform="linkedin")
+    w.into(LATE)
+    w.campaign("b-paused", campaign_type="LOYALTY", platform="linkedin", status="active", budget=200)
+
+
+def channels(w: World) -> None:
+    at = midnight("2024-03-05")
+    for n, channel in enumerate(("email", "push", "sms", "in_app", "direct_mail")):
+        w.sent(f"ch-{n}", "channels", at, channel=channel)
+        w.viewed(f"ch-{n}", "channels", at + hours(1))
+        w.clicked(f"ch-{n}", "channels", at + hours(2))
+    w.viewed("ch-9", "channels", at)  # never delivered: channel unknown
+    w.clicked("ch-2", "channels", at + hours(3), delivery_channel="email")  # its own channel wins
+    w.viewed("ch-3", "channels", at, kind="received", delivery_channel="email")  # not opened
+    w.viewed("ch-8", "channels", at, kind="clicked_cta", delivery_channel="push")
+    w.viewed("ch-7", "channels", at - hours(30))
+    w.into(LATE)
+    w.sent("ch-7", "channels", at, channel="email")  # delivered after the view: still its channel
+    w.sent("ch-0", "channels", at + hours(5), channel="sms")  # after the view: the earlier one stays
+
+
+def hours_to_convert(w: World) -> None:
+    at = midnight("2024-03-03")
+    for n, wait in enumerate((0, 1.5, 30, 100.25)):
+        w.sent(f"wait-{n}", "waiting", at)
+        w.sent(f"wait-{n}", "waiting", at + hours(1))
+        w.converted(f"wait-{n}", "waiting", at + hours(wait), order=f"wait-{n}", value=1)
+        w.converted(f"wait-{n}", "waiting", at + hours(wait + 1), order=f"wait-again-{n}", value=1)
+    w.viewed("seen", "waiting", at, kind="received")
+    w.converted("seen", "waiting", at + hours(7), order="seen-1", value=1)
+    w.converted("before", "waiting", at - hours(1), order="before-1", value=1)
+    w.sent("before", "waiting", at)
+    w.converted("before", "waiting", at + hours(2), order="before-2", value=1)
+    w.converted("unseen", "waiting", at, order="unseen-1", value=1)
+    w.into(LATE)
+    w.sent("wait-2", "waiting", at - timedelta(days=10))  # the first impression is earlier than was known
+    w.sent("seen", "waiting", at + hours(3))  # a send outranks the view
+
+
+def segments(w: World) -> None:
+    at = midnight("2024-03-05")
+    w.sent("mover", "movers", at, segment="A")
+    w.viewed("mover", "movers", at + hours(1), segment="B")
+    w.clicked("mover", "movers", at + hours(2))
+    w.clicked("mover", "movers", at + hours(3), segment="A")
+    w.purchased("mover", at + hours(4), order="mover-1", value=8, segment="B")
+    w.converted("mover", "movers", at + hours(4), order="mover-1", value=8, segment="B", creative_id=id_of("cr-m"))
+
+
+def replaced_events(w: World) -> None:
+    """The last two loads are three minutes apart: what came today is replaced, what came before isn't."""
+    for number, (user, day, value) in enumerate((("re-1", "2024-03-10", 10), ("re-2", "2024-03-09", 20))):
+        w.into(TODAY + number)
+        at = midnight(day) + hours(2)
+        w.converted(user, "replaced", at, order="re-o", value=value, event_id=id_of("re-c"))
+        w.clicked(user, f"replaced-{number}", at, event_id=id_of("re-click"))
+        w.sent("re-arm", f"replaced-{number}", at, is_holdout=bool(number), event_id=id_of("re-arm"))
+        same, order = midnight("2024-03-10"), f"re-same-{number}"  # the same user and day, about something else
+        w.clicked("re-3", f"replaced-{number}", same, event_id=id_of("re-3"))
+        w.converted("re-3", f"replaced-{number}", same, order=order, value=value, event_id=id_of("re-3", "sold"))
+        w.purchased("re-3", same, order=order, value=value, event_id=id_of("re-3", "bought"))
+    for load in (HISTORY, CORRECTIONS):
+        w.into(load)
+        at = midnight("2024-03-05") + hours(load)
+        w.clicked(f"kept-{load}", "kept", at, event_id=id_of("kept-c"))
+
+
+def reference_corrected(w: World) -> None:
+    at = midnight("2024-03-01")
+    w.campaign("corrected", campaign_type="CASHBACK", platform="email", budget=10)
+    w.sent("corr", "corrected", at)
+    w.clicked("corr", "corrected", at + hours(1))
+    w.clicked("corr", "unlisted", at + hours(1), delivery_channel="sms")
+    w.into(LATE)
+    w.campaign("corrected", campaign_type="VIP", platform="push", budget=20)
+    w.campaign("unlisted", campaign_type="VIP", platform="tiktok")
+
+
+def orders_to_credit(w: World) -> None:
+    """Orders of an origin that says nothing about campaigns, each with touches that compete for it."""
+    at = midnight("2024-03-05") + hours(12)
+    edge = timedelta(days=30)
+    for user, campaign, before in (
+        ("latest", "credit-a", hours(2)),
+        ("latest", "credit-b", hours(1)),
+        ("latest", "credit-a", -SECOND),
+        ("smaller-campaign", "credit-a", hours(1)),
+        ("smaller-campaign", "credit-b", hours(1)),
+        ("at-once", "credit-a", hours(0)),
+        ("on-the-edge", "credit-a", edge),
+        ("over-the-edge", "credit-a", edge + timedelta(microseconds=1)),
+        ("not-held-out", "credit-a", hours(3)),
+        ("not-held-out", "credit-b", hours(1)),
+    ):
+        w.clicked(user, campaign, at - before)
+    w.viewed("click-wins", "credit-a", at - hours(1))
+    w.clicked("click-wins", "credit-b", at - hours(1))
+    w.viewed("not-received", "credit-a", at - hours(2), kind="clicked_cta")
+    w.viewed("not-received", "credit-b", at - hours(1), kind="received")
+    for user in ("latest", "click-wins", "smaller-campaign", "at-once", "on-the-edge", "over-the-edge", "not-received"):
+        w.purchased(user, at, order=f"credit-{user}", value=10)
+    w.purchased("not-held-out", at, order="credit-not-held-out", value=10)
+    w.purchased("untouched", at, order="credit-untouched", value=10)
+    w.into(LATE)
+    w.sent("not-held-out", "credit-b", at - hours(2), is_holdout=True)
+
+
+STORIES: tuple[Callable[[World], None], ...] = (
+    no_clicks,
+    one_user,
+    all_held_out,
+    both_arms_count_as_treated,
+    holdout_known_late,
+    window_edges,
+    clocks_change,
+    repeated_orders,
+    spend_cases,
+    currencies,
+    new_customers,
+    budgets,
+    channels,
+    hours_to_convert,
+    segments,
+    replaced_events,
+    reference_corrected,
+    orders_to_credit,
+)

@@ -1,0 +1,131 @@
+"""The suites pass on a rightly built company, and each critical check sees the wrong number that it is there for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from models_ml.simulation import World, write_company
+from pipelines.ingestion.load import ingest_files
+from pipelines.lake.connection import Lake
+from pipelines.settings import load_settings
+from pipelines.transformation.build import build
+from quality.checks import RowsCheck, run_real_time_checks
+from quality.contracts import load_contract
+from quality.suites import SUITES
+from quality.validation import run_suites
+
+AS_OF = datetime(2025, 6, 30, 18, tzinfo=UTC)
+AN_EVENT = "event_id = (select min(event_id) from lake.{table})"
+A_CAMPAIGN = "campaign_id = (select campaign_id from lake.marts.campaign_performance where window_label = '30d' order by impressions desc, campaign_id limit 1)"
+A_METRIC = f"metric_id = 'ctr' and window_label = '30d' and breakdown = 'campaign' and replace(breakdown_key, '-', '') = (select replace(campaign_id::varchar, '-', '') from lake.marts.campaign_performance where {A_CAMPAIGN} limit 1)"
+
+WRONG = [
+    ("ops.load_log", "update lake.{table} set rejected = rejected + 1 where load_id = 1", "every_line_is_accounted_for"),
+    ("raw.quarantine", "delete from lake.{table} where source_line = (select min(source_line) from lake.{table})", "quarantine_holds_every_refused_line"),
+    ("raw.events", f"delete from lake.{{table}} where {AN_EVENT}", "rows_equal_the_load_log"),
+    ("raw.events", f"insert into lake.{{table}} from lake.{{table}} where {AN_EVENT}", "ids_are_unique"),
+    ("raw.events", f"update lake.{{table}} set ingestion_lag_seconds = -301 where {AN_EVENT}", "lag_is_not_negative"),
+    ("marts.fct_ad_spend_daily", "update lake.{table} set stated_spend = stated_spend + 0.01", "equals_the_ledger"),
+    ("marts.fct_ad_spend_daily", "delete from lake.{table} where platform = (select min(platform) from lake.{table})", "equals_the_ledger"),
+    ("marts.fct_ad_spend_daily", "update lake.{table} set spend = spend + 0.01", "campaign_performance_has_all_spend"),
+    ("marts.campaign_performance_daily", "update lake.{table} set spend = spend + 0.01", "campaign_performance_daily_has_all_spend"),
+    ("marts.fct_orders", f"delete from lake.{{table}} where {AN_EVENT}", "has_every_order_once"),
+    ("marts.fct_orders", f"update lake.{{table}} set stated_value = 2 * stated_value where {AN_EVENT}", "has_every_order_once"),
+    ("marts.fct_orders", f"insert into lake.{{table}} from lake.{{table}} where {AN_EVENT}", "has_every_order_once"),
+    ("marts.fct_orders", "update lake.{table} set is_first_order = true", "every_customer_has_one_first_order"),
+    ("marts.fct_conversions", f"delete from lake.{{table}} where {AN_EVENT}", "campaign_performance_daily_has_all_conversions"),
+    ("marts.fct_conversions", f"update lake.{{table}} set conversion_value = 2 * conversion_value where {AN_EVENT}", "campaign_performance_daily_has_all_conversions"),
+    ("marts.fct_conversions", f"delete from lake.{{table}} where {AN_EVENT}", "campaign_performance_has_all_conversions"),
+    ("marts.fct_conversions", f"insert into lake.{{table}} from lake.{{table}} where {AN_EVENT}", "an_order_is_converted_once"),
+    ("marts.fct_touchpoints", f"delete from lake.{{table}} where {AN_EVENT}", "campaign_performance_daily_has_all_touches"),
+    ("marts.fct_touchpoints", f"insert into lake.{{table}} from lake.{{table}} where {AN_EVENT}", "touches_are_stored_events"),
+    ("marts.campaign_performance", f"update lake.{{table}} set clicks = clicks + 1 where {A_CAMPAIGN}", "campaigns_sum_to_the_whole"),
+    ("marts.campaign_performance", f"update lake.{{table}} set spend = spend + 0.01 where {A_CAMPAIGN}", "campaign_performance_has_all_spend"),
+    ("marts.campaign_performance", f"update lake.{{table}} set ctr = 1.0001 * ctr where {A_CAMPAIGN}", "agrees_with_campaign_performance"),
+    ("marts.campaign_performance", f"delete from lake.{{table}} where {A_CAMPAIGN}", "agrees_with_campaign_performance"),
+    ("marts.campaign_performance", f"update lake.{{table}} set revenue = -1 where {A_CAMPAIGN}", "nothing_is_negative"),
+    ("marts.campaign_performance_daily", f"update lake.{{table}} set sent = sent + 1 where {A_CAMPAIGN}", "sent_equals_the_events"),
+    ("marts.metric_values", f"update lake.{{table}} set value = 1.0001 * value where {A_METRIC}", "value_follows_from_its_parts"),
+    ("marts.metric_values", f"update lake.{{table}} set value = 1.0001 * value where {A_METRIC}", "agrees_with_campaign_performance"),
+    ("marts.metric_values", f"update lake.{{table}} set numerator = numerator + 1 where {A_METRIC}", "windows_are_sums_of_their_days"),
+    ("marts.metric_values", f"update lake.{{table}} set value = null where {A_METRIC}", "value_follows_from_its_parts"),
+    ("marts.metric_values", f"update lake.{{table}} set value = 'inf' where {A_METRIC}", "value_follows_from_its_parts"),
+    ("marts.metric_values", f"update lake.{{table}} set null_reason = 'none' where {A_METRIC}", "value_follows_from_its_parts"),
+    ("marts.metric_values", f"update lake.{{table}} set as_of = as_of - interval 1 day where {A_METRIC}", "windows_end_with_the_run"),
+    ("marts.metric_values", f"update lake.{{table}} set completeness_percent = 101 where {A_METRIC}", "completeness_is_a_percentage"),
+    ("marts.metric_values", f"update lake.{{table}} set confidence_percent = -1 where {A_METRIC}", "confidence_is_a_percentage"),
+    ("marts.metric_dictionary", "delete from lake.{table} where metric_id = 'roas'", "all_metrics_are_defined"),
+    ("marts.metric_dictionary", "insert into lake.{table} from lake.{table} where metric_id = 'roas'", "ids_are_unique"),
+    ("marts.metric_dictionary", "update lake.{table} set metric_id = 'RO AS' where metric_id = 'roas'", "ids_can_be_column_names"),
+    ("marts.metric_dictionary", "update lake.{table} set healthy_max = 0 where metric_id = 'ctr'", "ranges_are_not_upside_down"),
+    ("marts.metric_dictionary", "update lake.{table} set priority = 'P9' where metric_id = 'ctr'", "priorities_are_known"),
+    ("marts.metric_dictionary", "update lake.{table} set definition = '?' where metric_id = 'ctr'", "every_metric_is_explained"),
+    ("marts.metric_dictionary", "update lake.{table} set owner = null where metric_id = 'ctr'", "every_metric_has_an_owner"),
+    ("marts.data_freshness", "update lake.{table} set events = events + 1 where event_type = 'all'", "counts_every_event"),
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The tables of a built company, copied into a database where they can be spoiled and mended quickly."""
+    folder = tmp_path_factory.mktemp("company")
+    lake = Lake(load_settings({"TRUELIFT_HOME": str(folder / "home")}).prepare())
+    write_company(World(end=AS_OF, seed=11, days=40, customers=150, events=4_000), load_contract(), folder / "files")
+    files: list[Path] = sorted(path for path in (folder / "files").iterdir() if path.is_file())
+    ingest_files(lake, files, ingested_at=AS_OF, backfill=True)
+    build(lake.settings, AS_OF).raise_if_failed()
+    with lake.reader() as reader:
+        tables = reader.execute(
+            """select schema_name, table_name from duckdb_tables()
+                where database_name = 'lake' and schema_name in ('raw', 'ops', 'marts')"""
+        ).fetchall()
+        reader.execute("attach ':memory:' as copy")
+        for schema, table in tables:
+            reader.execute(f"create schema if not exists copy.{schema}")
+            reader.execute(f"create table copy.{schema}.{table} as from lake.{schema}.{table}")
+        reader.execute("detach lake")
+        reader.execute("attach ':memory:' as lake")
+        for schema, table in tables:
+            reader.execute(f"create schema if not exists lake.{schema}")
+            restore(reader, f"{schema}.{table}")
+        yield reader
+
+
+def restore(connection: duckdb.DuckDBPyConnection, table: str) -> None:
+    connection.execute(f"create or replace table lake.{table} as from copy.{table}")
+
+
+@pytest.mark.slow
+def test_a_rightly_built_company_passes(company: duckdb.DuckDBPyConnection) -> None:
+    results = run_suites(company, SUITES, AS_OF)
+    assert [result for result in results if result.blocks] == []
+    assert not [result for result in results if "could not run" in result.observed]
+    direct = {result.name: result for result in run_real_time_checks(company, SUITES, AS_OF)}
+    assert direct == {result.name: result for result in results if result.name in direct}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("table", "change", "check"), WRONG, ids=[f"{table}-{check}" for table, _, check in WRONG])
+def test_a_wrong_number_is_seen(company: duckdb.DuckDBPyConnection, table: str, change: str, check: str) -> None:
+    try:
+        company.execute(change.format(table=table))
+        found = {result.check: result for result in run_suites(company, SUITES, AS_OF) if result.blocks}
+        assert check in found
+        assert "could not run" not in found[check].observed
+        real_time = {
+            each.name for suite in SUITES for each in suite.checks if isinstance(each, RowsCheck) and each.real_time
+        }
+        direct = {result.check for result in run_real_time_checks(company, SUITES, AS_OF) if result.blocks}
+        assert direct == found.keys() & real_time
+    finally:
+        restore(company, table)
+
+
+def test_every_critical_check_is_seen_to_fail() -> None:
+    critical = {check.name for suite in SUITES for check in suite.checks if check.severity == "critical"}
+    assert critical == {check for _, _, check in WRONG}
