@@ -1,0 +1,73 @@
+"""Queries such as analysts ask of any published view, made from the names of its columns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+
+_LIMIT = 1000
+_GROUPS = (
+    "window_label",
+    "metric_id",
+    "campaign_id",
+    "user_id",
+    "event_date",
+    "date",
+    "table_name",
+    "region",
+    "category",
+)
+"""Columns by which people filter and group, the usual first; a view has some of them."""
+
+
+@dataclass(frozen=True)
+class Query:
+    """One typical query; every parameter is compared with a column."""
+
+    view: str
+    kind: str
+    sql: str
+    parameters: tuple[Any, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """What it asks of which view."""
+        return f"{self.view}: {self.kind}"
+
+    def rows(self, connection: duckdb.DuckDBPyConnection) -> list[tuple[Any, ...]]:
+        """Ask it and fetch everything."""
+        return connection.execute(self.sql, self.parameters).fetchall()
+
+
+def typical_queries(connection: duckdb.DuckDBPyConnection) -> list[Query]:
+    """For each view of the current schema: its first rows, its largest group, and its rows counted by group."""
+    columns = connection.execute(
+        """
+        select table_name, list(column_name order by column_index)
+        from duckdb_columns()
+        where database_name = current_database() and schema_name = current_schema()
+        group by table_name order by table_name
+        """
+    ).fetchall()
+    return [query for view, names in columns for query in _of_view(connection, view, names)]
+
+
+def _of_view(connection: duckdb.DuckDBPyConnection, view: str, columns: list[str]) -> list[Query]:
+    queries = [Query(view, "first rows", f'select * from "{view}" limit {_LIMIT}')]
+    group = next((name for name in _GROUPS if name in columns), None)
+    if group is None:
+        return queries
+    counted = Query(
+        view,
+        f"count by {group}",
+        f'select "{group}", count(*) from "{view}" group by all order by 2 desc, 1 limit {_LIMIT}',
+    )
+    largest = counted.rows(connection)[:1]
+    filtered = [
+        Query(view, f"one {group}", f'select * from "{view}" where "{group}" = ? limit {_LIMIT}', (value,))
+        for value, _ in largest
+        if value is not None
+    ]
+    return [*queries, *filtered, counted]
