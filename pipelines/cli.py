@@ -48,6 +48,7 @@ console = Console(markup=False, highlight=False, emoji=False)
 errors = Console(stderr=True, markup=False, highlight=False, emoji=False, soft_wrap=True)
 
 _INTERRUPTED = 130
+_WIDTH_OF_A_FILE = 240
 
 AsOf = Annotated[str | None, typer.Option("--as-of", help="Instant to compute for (UTC), instead of now.")]
 Backfill = Annotated[bool, typer.Option("--backfill", help="Take in events of any age (a historical load).")]
@@ -55,6 +56,8 @@ Backfill = Annotated[bool, typer.Option("--backfill", help="Take in events of an
 
 def main() -> None:
     """Entry point of ``truelift``: people's errors become one line and an exit code, never a stack trace."""
+    if not console.is_terminal:
+        console.width = _WIDTH_OF_A_FILE  # a pipe has no width of its own; rows of tables stay whole
     try:
         app()
     except TrueliftError as error:
@@ -230,7 +233,7 @@ def dev(port: Annotated[int, typer.Option(help="Port of the Dagster UI on 127.0.
     settings = _lake().settings
     if not (settings.dagster_home / "dagster.yaml").exists():
         shutil.copy(PROJECT_DIR / "deploy" / "local" / "dagster.yaml", settings.dagster_home / "dagster.yaml")
-    console.print(f"Drop event files into {settings.landing}; the UI is at http://127.0.0.1:{port}")
+    console.print(f"Drop event files into {settings.landing}; the UI is at http://127.0.0.1:{port}", soft_wrap=True)
     program = str(Path(sys.executable).with_name("dagster"))
     arguments = [program, "dev", "-w", str(PROJECT_DIR / "workspace.yaml"), "-h", "127.0.0.1", "-p", str(port)]
     os.execve(program, arguments, child_environment(settings))

@@ -1,4 +1,4 @@
-"""The command line in this process, as a person at a wide terminal sees it."""
+"""The command line in this process, as a program that reads its output sees it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,6 @@ def truelift(settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest
     """Runs ``truelift`` with the given arguments in the home of the test; fails when a stack trace is printed."""
     monkeypatch.setenv("TRUELIFT_HOME", str(settings.home))
     monkeypatch.setenv("TRUELIFT_LANDING_SETTLE_SECONDS", "0")
-    monkeypatch.setenv("COLUMNS", "240")
 
     def run(*arguments: object) -> Outcome:
         monkeypatch.setattr(sys, "argv", ["truelift", *map(str, arguments)])
