@@ -9,10 +9,13 @@ from enum import StrEnum
 class Reason(StrEnum):
     """What stands in the way; the value is what tables and messages show."""
 
+    INFINITE_MEAN = "infinite_mean"
     NO_CONTROL = "no_control"
     NO_CONVERSIONS = "no_conversions"
     NO_DATA = "no_data"
     NO_HOLDOUT = "no_holdout"
+    NO_REPEAT_PURCHASES = "no_repeat_purchases"
+    NO_TOUCH_TIMES = "no_touch_times"
     NO_VARIATION = "no_variation"
     NOT_CONVERGED = "not_converged"
     ONE_CLASS_ONLY = "one_class_only"
