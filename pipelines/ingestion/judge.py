@@ -1,8 +1,8 @@
 """Which lines are events, and why the others are not: the queries that put the contract's rules to raw lines.
 
-Lines are judged by event type. What follows from the JSON types of a line's fields (missing, of another type,
-not declared) is decided once per distinct combination of types, of which a file has few; what depends on values is
-an expression on typed columns. A line's failed rules are the bits of one integer.
+Lines are judged by event type. What follows from the JSON types of a line's fields, its shape, (missing, of another
+type, not declared) is decided once per shape, of which a type has a few dozen; what depends on values is an expression
+on typed columns. A line's failed rules are the bits of one integer.
 """
 
 from __future__ import annotations
@@ -62,9 +62,31 @@ def recognized_sql(contract: Contract) -> str:
     """
 
 
-def staged_sql(rules: TypeRules, table: str, kind: str) -> str:
+def shapes_sql(rules: TypeRules, table: str, kind: str) -> str:
+    """Query over ``table`` (of :func:`recognized_sql`): the shapes of the lines of one kind and what follows from each.
+
+    Columns: shape (a hash; joining lists of types, or their text, takes several times longer), has_double, shape_flags,
+    and whether each numeric property is a number.
+    """
+    numbers = "".join(
+        f", t[{index}] in ({quoted_list(NUMBERS)}) as {is_number_column(name)}" for name, index in rules.numbers
+    )
+    doubles = " or ".join(f"coalesce(t[{index}] = 'DOUBLE', false)" for _, index in rules.numbers) or "false"
+    return f"""
+        with typed as (
+            select {rules.types} as t from {table} where kind = {quoted(kind)}
+        ),
+        examples as (
+            select hash(t) as shape, any_value(t) as t from typed group by shape
+        )
+        select shape, {doubles} as has_double, {flags_sql(rules.shape_checks)} as shape_flags{numbers} from examples
+    """
+
+
+def staged_sql(rules: TypeRules, table: str, kind: str, shapes: str) -> str:
     """Query over ``table`` (of :func:`recognized_sql`) and ``loads``: the lines of one kind, typed, with verdicts.
 
+    Lines whose shape is not in ``shapes`` (of :func:`shapes_sql`) are left out.
     Columns: load_id, source_line, flags (bits of REASON_BITS; duplicates are judged later), unknown_properties,
     is_suspicious (may hold personal data), event_timestamp (UTC), event_id (null where invalid), the other texts of
     the envelope, the properties. Parameters: ``earliest`` and ``latest`` accepted timestamp.
@@ -72,7 +94,7 @@ def staged_sql(rules: TypeRules, table: str, kind: str) -> str:
     # A value that passed a check of its form can't hold an address or a number; a flawed line is searched whole.
     texts = f"concat_ws(' ', {', '.join(f'case when strlen({text}) > 5 then {text} end' for text in rules.free_texts)})"
     return f"""
-        {_fielded_sql(rules, table, kind)},
+        {_fielded_sql(rules, table, kind, shapes)},
         flagged as (
             select
                 fielded.*,
@@ -101,7 +123,7 @@ def staged_sql(rules: TypeRules, table: str, kind: str) -> str:
     """
 
 
-def explained_sql(rules: TypeRules, table: str, kind: str) -> str:
+def explained_sql(rules: TypeRules, table: str, kind: str, shapes: str) -> str:
     """Query over ``table``: load_id, source_line and, in words, what is wrong with each line of one kind."""
     explained = (
         Check("malformed_json", _HAS_REPEATED_KEY, "'a key occurs twice in one object'"),
@@ -111,21 +133,17 @@ def explained_sql(rules: TypeRules, table: str, kind: str) -> str:
     )
     messages = ", ".join(f"case when {check.condition} then {check.message} end" for check in explained)
     return f"""
-        {_fielded_sql(rules, table, kind)}
+        {_fielded_sql(rules, table, kind, shapes, types=True)}
         select load_id, source_line, event_id, nullif(concat_ws('; ', {messages}), '') as details from fielded
     """
 
 
-def _fielded_sql(rules: TypeRules, table: str, kind: str) -> str:
+def _fielded_sql(rules: TypeRules, table: str, kind: str, shapes: str, *, types: bool = False) -> str:
     """Common expressions up to ``fielded``: a line's staged fields beside what is known of its shape.
 
-    A shape is joined by its hash: joining lists of types, or their text, takes several times longer.
+    ``types`` adds the list ``t`` of its JSON types, which only explanations read.
     """
-    numbers = "".join(
-        f", t[{index}] in ({quoted_list(NUMBERS)}) as {is_number_column(name)}" for name, index in rules.numbers
-    )
     told_count = " + ".join(f'(x."{name}" is not null)::int' for name in TOLD_BY_VALUE)
-    doubles = " or ".join(f"coalesce(t[{index}] = 'DOUBLE', false)" for _, index in rules.numbers) or "false"
     return f"""
         with typed as (
             select
@@ -135,29 +153,18 @@ def _fielded_sql(rules: TypeRules, table: str, kind: str) -> str:
             from {table}
             where kind = {quoted(kind)}
         ),
-        parsed as materialized (
-            select * exclude (t), list_count(t) as typed_count, hash(t) as shape from typed
-        ),
-        examples as (
-            select shape, {rules.types} as t from (select shape, any_value(line) as line from parsed group by shape)
-        ),
-        shapes as (
-            select
-                shape,
-                {doubles} as has_double,
-                {flags_sql(rules.shape_checks)} as shape_flags,
-                t{numbers}
-            from examples
+        parsed as (
+            select * exclude (t), {"t, " if types else ""}list_count(t) as typed_count, hash(t) as shape from typed
         ),
         fielded as (
             select
-                load_id, source_line, line, defect, key_count,
+                load_id, source_line, line, defect, key_count{", t" if types else ""},
                 typed_count + {told_count} as declared_count,
                 {", ".join(rules.columns)},
                 {instant_sql('x."timestamp"')} at time zone 'UTC' as event_timestamp,
                 shapes.* exclude (shape)
             from parsed
-            inner join shapes on parsed.shape = shapes.shape
+            inner join {shapes} as shapes on parsed.shape = shapes.shape
         )
     """
 

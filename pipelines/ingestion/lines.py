@@ -14,7 +14,6 @@ import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import pairwise
 from pathlib import Path
 from typing import IO
 
@@ -22,11 +21,12 @@ import duckdb
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet
 
 from pipelines.errors import WorkFailedError
 
-CHUNK_BYTES = 192 << 20
+CHUNK_BYTES = 256 << 20
 """Uncompressed bytes judged and stored at a time; bounds memory, and the number of data files from below."""
 MAX_LINE_BYTES = 1 << 20
 """Longest accepted line."""
@@ -234,9 +234,10 @@ def _batch(text: memoryview, first_number: int, first_is_cut: bool) -> pa.Record
     offsets[1:] = ends + 1
     numbers = pa.array(np.arange(first_number, first_number + count, dtype=np.int64))
     lines = pa.StringArray.from_buffers(count, pa.py_buffer(offsets), pa.py_buffer(text))
-    defects: dict[int, str] = {}
-    if not _is_utf8(text):
-        lines, defects = _escaped(text, offsets)
+    escaped = _escaped(text, offsets)
+    if escaped:
+        lines = pc.replace_with_mask(lines, pa.array(_mask(count, escaped)), pa.array(escaped.values(), pa.string()))
+    defects = dict.fromkeys(escaped, NOT_UTF8)
     sizes = np.diff(offsets)
     defects |= dict.fromkeys(np.flatnonzero(sizes > MAX_LINE_BYTES + 1).tolist(), TOO_LONG)
     if first_is_cut:
@@ -270,15 +271,23 @@ def _text_nests_too_deep(text: str) -> bool:
     return nests_too_deep(text.encode())
 
 
-def _is_utf8(text: memoryview) -> bool:
-    try:
-        str(text, "utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
+def _escaped(text: memoryview, offsets: npt.NDArray[np.int32]) -> dict[int, str]:
+    """The lines that are no UTF-8, by their index, with each undecodable byte spelled out."""
+    found: dict[int, str] = {}
+    begin = 0
+    while begin < len(text):
+        try:
+            str(text[begin:], "utf-8")
+        except UnicodeDecodeError as error:
+            index = int(np.searchsorted(offsets, begin + error.start, side="right")) - 1
+            begin = int(offsets[index + 1])
+            found[index] = text[offsets[index] : begin].tobytes().decode("utf-8", "backslashreplace")
+        else:
+            break
+    return found
 
 
-def _escaped(text: memoryview, offsets: npt.NDArray[np.int32]) -> tuple[pa.StringArray, dict[int, str]]:
-    lines = [text[begin:end].tobytes() for begin, end in pairwise(offsets.tolist())]
-    defects = {index: NOT_UTF8 for index, raw in enumerate(lines) if not _is_utf8(memoryview(raw))}
-    return pa.array([raw.decode("utf-8", "backslashreplace") for raw in lines], pa.string()), defects
+def _mask(count: int, chosen: Iterable[int]) -> npt.NDArray[np.bool_]:
+    mask = np.zeros(count, dtype=bool)
+    mask[list(chosen)] = True
+    return mask

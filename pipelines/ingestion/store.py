@@ -1,7 +1,7 @@
 """Stores one transaction's lines: judged, deduplicated against all stored ids, split into events and quarantine.
 
-Works chunk by chunk in temp tables: ``lined`` (text and kind of every line), ``staged_<n>`` (typed fields of one
-kind); view ``verdicts`` has one row per line. Only then ``lake`` is written.
+Works chunk by chunk in temp tables: ``lined`` (text and kind of every line), ``staged_<n>`` (typed fields and verdict
+of one kind), and ``shapes_<n>``, which stays from chunk to chunk; view ``verdicts`` has one row per line. Only then ``lake`` is written.
 """
 
 from __future__ import annotations
@@ -17,17 +17,20 @@ from pipelines.ingestion.judge import (
     explained_sql,
     reasons_sql,
     recognized_sql,
+    shapes_sql,
     staged_sql,
 )
 from pipelines.ingestion.lines import MAX_LINE_BYTES, MAX_NESTING
 from pipelines.ingestion.pii import mask_lines
-from pipelines.ingestion.rules import REASON_BITS, TypeRules, type_rules
+from pipelines.ingestion.rules import REASON_BITS, TypeRules, quoted, type_rules
 from pipelines.settings import Settings
 from quality.contracts import Contract
 
 _DUPLICATE = REASON_BITS["duplicate_event_id"]
 _REPLACED = -1
 """Verdict of an accepted line whose event a later load of the same transaction replaces: it is not stored."""
+_SHOWING = 2_000
+"""Lines of a kind that are looked at for its usual shapes; the others are found by what is missing afterwards."""
 
 
 @dataclass
@@ -77,15 +80,17 @@ class EventStore:
         }
         self._rules: dict[str, TypeRules] = {each.name: type_rules(contract, each) for each in contract.event_types}
         self._rules[""] = type_rules(contract, None)
+        self._shapes = {kind: f"shapes_{index}" for index, kind in enumerate(self._rules)}
 
     def store(self, chunk: pa.Table, loads: Sequence[Load], tallies: Mapping[int, Tally]) -> None:
         """Judge and store ``chunk`` (lines.LINES and load_id); add what became of it to ``tallies`` by load id."""
         self._register_loads(loads)
-        kinds = self._recognize(chunk)
-        self._stage(kinds)
+        counts = self._recognize(chunk)
+        kinds = list(counts)
+        self._stage(counts)
         self._mask(kinds, tallies)
         self._judge(kinds)
-        self._deduplicate(tallies)
+        self._deduplicate(kinds, tallies)
         self._insert_events(kinds)
         self._quarantine(kinds)
         self._count(tallies)
@@ -121,17 +126,45 @@ class EventStore:
         )
         self._connection.register("loads", table)
 
-    def _recognize(self, chunk: pa.Table) -> list[str]:
+    def _recognize(self, chunk: pa.Table) -> dict[str, int]:
+        """Fill ``lined``; return the kinds that occur with the number of their lines."""
         self._connection.register("chunk", chunk)
         self._run(f"create or replace temp table lined as {recognized_sql(self._contract)}")
         self._connection.unregister("chunk")
-        kinds = self._run("select distinct kind from lined where kind is not null order by kind").fetchall()
-        return [kind for (kind,) in kinds]
+        counts = self._run("select kind, count(*) from lined where kind is not null group by kind order by kind")
+        return dict(counts.fetchall())
 
-    def _stage(self, kinds: Sequence[str]) -> None:
-        for index, kind in enumerate(kinds):
-            staged = staged_sql(self._rules[kind], "lined", kind)
-            self._run(f"create or replace temp table staged_{index} as {staged}", self._age_limits)
+    def _stage(self, kinds: Mapping[str, int]) -> None:
+        # A transaction that was rolled back took its temp tables with it.
+        known = {name for (name,) in self._run("select table_name from duckdb_tables() where temporary").fetchall()}
+        for index, (kind, count) in enumerate(kinds.items()):
+            shapes = self._shapes[kind]
+            if shapes not in known:
+                showing = f"(select * from lined where kind = {quoted(kind)} limit {_SHOWING})"
+                self._run(f"create temp table {shapes} as {shapes_sql(self._rules[kind], showing, kind)}")
+            staged = staged_sql(self._rules[kind], "lined", kind, shapes)
+            ((done,),) = self._run(
+                f"create or replace temp table staged_{index} as {staged}", self._age_limits
+            ).fetchall()
+            if done < count:
+                self._run(
+                    f"""
+                    create or replace temp table remaining as
+                    from lined anti join staged_{index} using (load_id, source_line) where kind = {quoted(kind)}
+                    """
+                )
+                self._stage_more(index, kind, "remaining")
+
+    def _stage_more(self, index: int, kind: str, table: str) -> None:
+        """Stage the lines of one kind that ``table`` holds, whatever their shapes."""
+        shapes, rules = self._shapes[kind], self._rules[kind]
+        self._run(
+            f"""
+            insert into {shapes} by name
+            select * from ({shapes_sql(rules, table, kind)}) where shape not in (select shape from {shapes})
+            """
+        )
+        self._run(f"insert into staged_{index} by name {staged_sql(rules, table, kind, shapes)}", self._age_limits)
 
     def _mask(self, kinds: Sequence[str], tallies: Mapping[int, Tally]) -> None:
         """Mask personal data in the lines that may hold it, and stage those anew."""
@@ -152,11 +185,10 @@ class EventStore:
         for index, kind in enumerate(kinds):
             if self._any(f"staged_{index} where is_suspicious"):
                 self._run(f"delete from staged_{index} where is_suspicious")
-                staged_anew = staged_sql(self._rules[kind], "remasked", kind)
-                self._run(f"insert into staged_{index} by name {staged_anew}", self._age_limits)
+                self._stage_more(index, kind, "remasked")
 
     def _judge(self, kinds: Sequence[str]) -> None:
-        """Unite the verdicts of all kinds; ``overruled`` takes what deduplication says later."""
+        """Unite the verdicts of all kinds."""
         columns = "load_id, source_line, event_id, user_id, event_timestamp, flags"
         staged = [f"select {columns} from staged_{index}" for index in range(len(kinds))]
         no_object = f"""
@@ -167,17 +199,9 @@ class EventStore:
                         then {REASON_BITS["line_too_long"]} else 0 end as flags
             from lined where kind is null
         """
-        self._run("create or replace temp table overruled (load_id bigint, source_line bigint, flags integer)")
-        self._run(
-            f"""
-            create or replace temp view verdicts as
-            with judged as ({" union all ".join([*staged, no_object])})
-            select judged.* exclude (flags), coalesce(overruled.flags, judged.flags) as flags
-            from judged left join overruled using (load_id, source_line)
-            """
-        )
+        self._run(f"create or replace temp view verdicts as {' union all '.join([*staged, no_object])}")
 
-    def _deduplicate(self, tallies: Mapping[int, Tally]) -> None:
+    def _deduplicate(self, kinds: Sequence[str], tallies: Mapping[int, Tally]) -> None:
         """Store an id once: the last line of a load wins, and a stored event gives way for some minutes only."""
         self._run(
             """
@@ -196,12 +220,12 @@ class EventStore:
         )
         if not self._any("repeated") and not self._any("stored"):
             return
-        self._run(
+        self._overrule(
+            kinds,
             f"""
-            insert into overruled
-            select load_id, source_line, {_DUPLICATE} from verdicts
+            select load_id, source_line, {_DUPLICATE} as flags from verdicts
             where flags = 0 and event_id in (select event_id from stored where not gives_way)
-            """
+            """,
         )
         self._run(
             """
@@ -213,14 +237,26 @@ class EventStore:
             ) where next_load_id is not null
             """
         )
-        self._run(
+        self._overrule(
+            kinds,
             f"""
-            insert into overruled
-            select load_id, source_line, case when next_load_id = load_id then {_DUPLICATE} else {_REPLACED} end
+            select load_id, source_line, case when next_load_id = load_id then {_DUPLICATE} else {_REPLACED} end as flags
             from losers
-            """
+            """,
         )
         self._replace_stored(tallies)
+
+    def _overrule(self, kinds: Sequence[str], verdicts: str) -> None:
+        """Change what is said of single lines: query ``verdicts`` gives their load_id, source_line and new flags."""
+        self._run(f"create or replace temp table overruled as {verdicts}")
+        if self._any("overruled"):
+            for index in range(len(kinds)):
+                self._run(
+                    f"""
+                    update staged_{index} as staged set flags = overruled.flags from overruled
+                    where staged.load_id = overruled.load_id and staged.source_line = overruled.source_line
+                    """
+                )
 
     def _replace_stored(self, tallies: Mapping[int, Tally]) -> None:
         self._run(
@@ -300,22 +336,28 @@ class EventStore:
                 $ingested_at::timestamp - event_timestamp > $late::interval as late_arrival,
                 epoch($ingested_at::timestamp - event_timestamp) as ingestion_lag_seconds
             from staged_{index} as staged inner join loads using (load_id)
-            anti join (select load_id, source_line from verdicts where flags <> 0) as refused using (load_id, source_line)
+            where flags = 0
         """
 
     def _quarantine(self, kinds: Sequence[str]) -> None:
-        if not self._any(f"verdicts where flags not in (0, {_REPLACED})"):
-            return
         self._run(
             f"""
-            create or replace temp table refused as
-            select lined.*, verdicts.flags, verdicts.event_id as valid_event_id
-            from lined inner join verdicts using (load_id, source_line) inner join loads using (load_id)
+            create or replace temp table flawed as
+            select load_id, source_line, flags, event_id as valid_event_id, source_file
+            from verdicts inner join loads using (load_id)
             where flags not in (0, {_REPLACED}) and (flags <> {_DUPLICATE} or keeps_duplicates)
             """
         )
+        if not self._any("flawed"):
+            return
+        self._run(
+            """
+            create or replace temp table refused as
+            select lined.*, flawed.* exclude (load_id, source_line) from lined inner join flawed using (load_id, source_line)
+            """
+        )
         explanations = [
-            f"select * from ({explained_sql(self._rules[kind], 'refused', kind)})"
+            f"select * from ({explained_sql(self._rules[kind], 'refused', kind, self._shapes[kind])})"
             for kind in kinds
             if self._any("refused where kind = $kind", {"kind": kind})
         ]
@@ -342,7 +384,6 @@ class EventStore:
                 coalesce(valid_event_id::varchar, explained.event_id) as event_id,
                 $ingested_at::timestamp as ingested_at
             from refused
-            inner join loads on refused.load_id = loads.load_id
             left join explained
                 on refused.load_id = explained.load_id and refused.source_line = explained.source_line
             """,

@@ -122,6 +122,9 @@ def configure(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None
     connection.execute("set TimeZone = 'UTC'")
     connection.execute(f"set threads = {int(settings.threads)}")
     connection.execute("set memory_limit = $limit", {"limit": settings.memory_limit})
+    # Memory is kept for the next statement: giving it back and asking for fresh pages costs more than using it.
+    for threshold in ("allocator_flush_threshold", "allocator_bulk_deallocation_flush_threshold"):
+        connection.execute(f"set {threshold} = $limit", {"limit": settings.memory_limit})
     # Two databases that spill into one folder overwrite each other's files and crash.
     spill = settings.lake_dir / "tmp" / f"{os.getpid()}-{next(_connection_numbers)}"
     spill.parent.mkdir(parents=True, exist_ok=True)

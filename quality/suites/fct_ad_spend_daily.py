@@ -33,7 +33,6 @@ SUITE = Suite(
                     and ledger.currency is not distinct from mart.currency
                 where reported is distinct from stated or reports is distinct from rows
             """,
-            real_time=True,
         ),
         RowsCheck(
             name="campaign_performance_has_all_spend",
@@ -57,7 +56,6 @@ SUITE = Suite(
                 from windows inner join reports using (window_label)
                 where spend <> reported and without_rate = 0
             """,
-            real_time=True,
         ),
         RowsCheck(
             name="campaign_performance_daily_has_all_spend",

@@ -36,20 +36,6 @@ SUITE = Suite(
             """,
         ),
         RowsCheck(
-            name="campaign_performance_has_all_conversions",
-            description="Conversions of all campaigns of a window are those of its days.",
-            query="""
-                with windows as (
-                    select window_label, period_start, period_end, sum(conversions) as conversions
-                    from lake.marts.campaign_performance group by all
-                )
-                select window_label, any_value(windows.conversions) as shown, count(batch.event_id) as counted
-                from windows left join batch on batch.event_date between windows.period_start and windows.period_end
-                group by window_label
-                having shown <> counted
-            """,
-        ),
-        RowsCheck(
             name="every_amount_has_a_rate",
             description="Every conversion is in the base currency, or in one whose rate a reference input gives.",
             query="""

@@ -1,5 +1,6 @@
 """What Dagster is told: it loads, every table is described, the lineage is whole, writers share the pool."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,6 +14,8 @@ from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
 from pipelines.definitions import POOL, Overrides, build_definitions
 from pipelines.settings import Settings, load_settings
 from pipelines.transformation.assets import load_manifest
+from quality.checks import RowsCheck
+from quality.suites import SUITES
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -118,6 +121,25 @@ def test_every_dbt_test_is_a_check(definitions: dg.Definitions, graph: AssetGrap
     assert tests, "the project has tests"
     assert tests <= checks
     assert all(graph.get(key).description for key in graph.asset_check_keys)
+
+
+def test_real_time_checks_compare_only_what_a_landing_batch_refreshes(home: Settings) -> None:
+    models = {
+        f"{node['schema']}.{node['name']}": node
+        for node in load_manifest(home)["nodes"].values()
+        if node["resource_type"] == "model"
+    }
+    stale = {
+        name
+        for name, node in models.items()
+        if "real_time" not in node["tags"] and node["config"]["materialized"] != "view"
+    }
+    assert stale, "some models are refreshed less often"
+    for suite in SUITES:
+        for check in suite.checks:
+            if isinstance(check, RowsCheck) and check.real_time:
+                compared = {suite.table, *re.findall(r"lake\.(\w+\.\w+)", check.query)}
+                assert len(compared) == 1 or not compared & stale, f"{suite.table}.{check.name}"
 
 
 def writing_steps(definitions: dg.Definitions) -> Iterator[dg.OpDefinition]:

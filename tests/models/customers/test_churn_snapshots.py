@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from datetime import UTC, datetime, timedelta
+from math import ceil
 from statistics import mean, stdev
 
 import polars as pl
@@ -39,17 +40,15 @@ def by_hand(orders: list[tuple[int, int, float]], customer: int) -> dict[str, fl
     mean_gap = mean(gaps) if gaps else None
     return {
         "days_since_last_order": agos[0],
-        **{f"orders_{days}d": float(sum(ago <= days for ago in agos)) for days in (7, 14, 30, 90)},
-        "orders_in_history": float(len(seen)),
+        **{f"orders_{days}d": float(sum(ago <= days for ago in agos)) for days in (7, 30, 90)},
+        "weeks_with_orders": float(len({ceil(ago / 7) for ago in agos})),
         "spend_30d": float(sum(amount for ago, amount in seen if ago <= 30)),
         "spend_90d": float(sum(amount for ago, amount in seen if ago <= 90)),
         "mean_order_value": mean(amount for _, amount in seen),
-        "mean_gap_days": mean_gap,
         "gap_deviation_days": stdev(gaps) if len(gaps) > 1 else None,
         "longest_gap_days": max(gaps) if gaps else None,
         "last_gap_days": gaps[0] if gaps else None,
         "gaps_since_last_order": agos[0] / mean_gap if mean_gap else None,
-        "days_since_first_order": agos[-1],
     }
 
 
@@ -120,7 +119,7 @@ def test_order_of_rows_changes_nothing() -> None:
 
 def test_several_orders_at_one_instant_have_no_gap_to_count_in() -> None:
     found = churn_features(frame([(1, 4700, 5.0), (1, 4700, 6.0)]), CUT).row(0, named=True)
-    assert found["mean_gap_days"] == 0
+    assert found["longest_gap_days"] == 0
     assert found["gaps_since_last_order"] is None
 
 

@@ -32,7 +32,7 @@ WRONG = [
     ("raw.events", f"update lake.{{table}} set ingestion_lag_seconds = -301 where {AN_EVENT}", "lag_is_not_negative"),
     ("marts.fct_ad_spend_daily", "update lake.{table} set stated_spend = stated_spend + 0.01", "equals_the_ledger"),
     ("marts.fct_ad_spend_daily", "delete from lake.{table} where platform = (select min(platform) from lake.{table})", "equals_the_ledger"),
-    ("marts.fct_ad_spend_daily", "update lake.{table} set spend = spend + 0.01", "campaign_performance_has_all_spend"),
+    ("marts.fct_ad_spend_daily", "update lake.{table} set spend = spend + 0.01", "campaign_performance_daily_has_all_spend"),
     ("marts.campaign_performance_daily", "update lake.{table} set spend = spend + 0.01", "campaign_performance_daily_has_all_spend"),
     ("marts.fct_orders", f"delete from lake.{{table}} where {AN_EVENT}", "has_every_order_once"),
     ("marts.fct_orders", f"update lake.{{table}} set stated_value = 2 * stated_value where {AN_EVENT}", "has_every_order_once"),
@@ -40,7 +40,8 @@ WRONG = [
     ("marts.fct_orders", "update lake.{table} set is_first_order = true", "every_customer_has_one_first_order"),
     ("marts.fct_conversions", f"delete from lake.{{table}} where {AN_EVENT}", "campaign_performance_daily_has_all_conversions"),
     ("marts.fct_conversions", f"update lake.{{table}} set conversion_value = 2 * conversion_value where {AN_EVENT}", "campaign_performance_daily_has_all_conversions"),
-    ("marts.fct_conversions", f"delete from lake.{{table}} where {AN_EVENT}", "campaign_performance_has_all_conversions"),
+    ("marts.campaign_performance", f"update lake.{{table}} set conversions = conversions + 1 where {A_CAMPAIGN}", "has_all_conversions"),
+    ("intermediate.int_conversions", f"delete from lake.{{table}} where {AN_EVENT}", "has_all_conversions"),
     ("marts.fct_conversions", f"insert into lake.{{table}} from lake.{{table}} where {AN_EVENT}", "an_order_is_converted_once"),
     ("marts.fct_touchpoints", f"delete from lake.{{table}} where {AN_EVENT}", "campaign_performance_daily_has_all_touches"),
     ("marts.fct_touchpoints", f"insert into lake.{{table}} from lake.{{table}} where {AN_EVENT}", "touches_are_stored_events"),
@@ -81,8 +82,8 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBP
     build(lake.settings, AS_OF).raise_if_failed()
     with lake.reader() as reader:
         tables = reader.execute(
-            """select schema_name, table_name from duckdb_tables()
-                where database_name = 'lake' and schema_name in ('raw', 'ops', 'marts')"""
+            """select table_schema, table_name from information_schema.tables
+                where table_catalog = 'lake' and table_schema in ('raw', 'ops', 'intermediate', 'marts')"""
         ).fetchall()
         reader.execute("attach ':memory:' as copy")
         for schema, table in tables:
