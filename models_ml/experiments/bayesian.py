@@ -12,7 +12,7 @@ from models_ml.experiments.samples import Conversions
 from models_ml.reasons import NotComputable, Reason
 
 _LEVELS = 10.0 ** -np.array([100.0, 40.0, 16.0, 9.0, 5.0, 3.0, 1.7, 1.0, 0.5])
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(48)
+_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(16)
 
 
 @dataclass(frozen=True)

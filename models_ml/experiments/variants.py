@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol, TypeVar
 
-from statsmodels.stats.multitest import multipletests
+import numpy as np
+from scipy import stats
 
 from models_ml.experiments.assignment import AllocationCheck
 from models_ml.experiments.inference import Comparison, Estimate
 from models_ml.reasons import NotComputable, Reason
-
-_METHODS = {"holm": "holm", "benjamini_hochberg": "fdr_bh"}
 
 Arm_contra = TypeVar("Arm_contra", contravariant=True)
 
@@ -37,12 +36,11 @@ def compare_variants(
 ) -> dict[str, Comparison | NotComputable]:
     """Compare every variant with the control, with p-values adjusted for their number.
 
-    ``holm`` (1979) bounds the chance of any false discovery, ``benjamini_hochberg`` (1995) their expected share; both by
-    statsmodels. Each interval is widened by as much as its p-value was raised, so that it leaves out zero exactly when the
+    ``holm`` (1979) bounds the chance of any false discovery, ``benjamini_hochberg`` (1995) their expected share. Each interval is widened by as much as its p-value was raised, so that it leaves out zero exactly when the
     adjusted p-value is significant. Variants without a result don't count. Raises ValueError for an unknown correction.
     """
-    if correction not in _METHODS:
-        raise ValueError(f"correction is {correction!r}; give one of {', '.join(_METHODS)}.")
+    if correction not in ("holm", "benjamini_hochberg"):
+        raise ValueError(f"correction is {correction!r}; give 'holm' or 'benjamini_hochberg'.")
     found = {
         name: compare(arm, control, confidence=confidence, planned_users=planned_users)
         for name, arm in variants.items()
@@ -50,8 +48,9 @@ def compare_variants(
     p_values = {name: each.difference.p_value for name, each in found.items() if isinstance(each, Comparison)}
     if not p_values:
         return found
-    adjusted = multipletests(list(p_values.values()), method=_METHODS[correction])[1]
-    for (name, p_value), raised in zip(p_values.items(), adjusted.tolist(), strict=True):
+    alone = list(p_values.values())
+    adjusted = _holm(alone) if correction == "holm" else stats.false_discovery_control(alone).tolist()
+    for (name, p_value), raised in zip(p_values.items(), adjusted, strict=True):
         factor = raised / p_value if p_value > 0 else len(p_values)
         wider = compare(variants[name], control, confidence=1 - (1 - confidence) / factor, planned_users=planned_users)
         if isinstance(wider, Comparison):
@@ -99,6 +98,15 @@ def pick_winner(
     if len(known) == len(comparisons) and all(each.difference.high < 0 for each in known.values()):
         return Winner("control", "Every variant is worse than the control.")
     return NotComputable(Reason.NO_VARIATION, "No variant differs from the control by more than chance would make it.")
+
+
+def _holm(p_values: Sequence[float]) -> list[float]:
+    """Step-down adjusted p-values; by hand, as statsmodels collects garbage for a tenth of a second at every call."""
+    order = np.argsort(p_values)
+    steps = np.maximum.accumulate(np.arange(len(order), 0, -1) * np.asarray(p_values)[order])
+    adjusted = np.empty(len(order))
+    adjusted[order] = np.minimum(steps, 1.0)
+    return [float(each) for each in adjusted]
 
 
 def _adjusted(comparison: Comparison, p_value: float, confidence: float, correction: str) -> Comparison:

@@ -173,11 +173,12 @@ def _fill(
             found = float(clipped.sum())
             is_free &= (clipped == sums)[channels.channel]
         missing = total - found
-        falls = float(slope.sum(where=is_free))
+        with np.errstate(invalid="ignore"):  # at a price near zero demands are infinite, and sums of them NaN
+            falls, free = float(slope @ is_free), float(spend @ is_free)
         if abs(missing) <= slack or (at == floor and missing >= 0) or at < _NOTHING:
             break
         low, high = (low, at) if missing > 0 else (at, high)
-        following = _newton(at, float(spend.sum(where=is_free)), missing, falls)
+        following = _newton(at, free, missing, falls)
         if not low < following < high:
             following = _between(low, high, at)
         if following == at:
@@ -203,7 +204,7 @@ def _spread(spend: Floats, upper: Floats, missing: float) -> Floats:
 
 def _newton(at: float, free: float, missing: float, falls: float) -> float:
     """A Newton step on the logarithm of what the free campaigns spend: exact when their curves have one exponent."""
-    if falls >= 0 or free <= 0 or free + missing <= 0:
+    if not (falls < 0 and free > 0 and free + missing > 0):
         return math.nan
     return at + math.log1p(missing / free) * free / falls
 

@@ -27,6 +27,9 @@ class Bound(StrEnum):
     PAUSED = "paused"
 
 
+_POSITIONS = {bound: np.int8(position) for position, bound in enumerate(Bound)}
+
+
 class InfeasibleBudgetError(ValueError):
     """No plan keeps to all limits; ``constraints`` names those that contradict each other."""
 
@@ -149,29 +152,30 @@ def check_total(bounds: Bounds, total: float, limits: Limits, *, is_ceiling: boo
 
 def holding(limits: Limits, bounds: Bounds, spend: Floats) -> NDArray[np.int8]:
     """What holds each campaign, as the position of a :class:`Bound`."""
-    codes = {bound: np.int8(position) for position, bound in enumerate(Bound)}
-    at_lower, at_upper = spend <= bounds.lower * (1 + ROUNDING), spend >= bounds.upper * (1 - ROUNDING)
     held = np.zeros(len(spend), dtype=np.int8)
-    held[at_upper] = codes[Bound.MAXIMUM]
-    held[at_lower] = codes[Bound.MINIMUM]
+
+    def mark(which: NDArray[np.bool_], bound: Bound) -> None:
+        # Arithmetic on bytes: several times as fast as assigning through a mask.
+        np.add(held, which * (_POSITIONS[bound] - held), out=held)
+
+    at_lower, at_upper = spend <= bounds.lower * (1 + ROUNDING), spend >= bounds.upper * (1 - ROUNDING)
+    mark(at_upper, Bound.MAXIMUM)
+    mark(at_lower, Bound.MINIMUM)
     current = _current(limits, len(spend))
     if current is not None and limits.max_change is not None:
         running = current > 0
-        held[at_upper & running & (spend >= current * (1 + limits.max_change) * (1 - ROUNDING))] = codes[
-            Bound.MAX_INCREASE
-        ]
+        rises = at_upper & running & (spend >= current * (1 + limits.max_change) * (1 - ROUNDING))
+        mark(rises, Bound.MAX_INCREASE)
         least = _per_campaign(limits.minimum, len(spend), "minimum")
-        falls = at_lower & running & (current * (1 - limits.max_change) > least)
-        held[falls] = codes[Bound.MAX_DECREASE]
+        mark(at_lower & running & (current * (1 - limits.max_change) > least), Bound.MAX_DECREASE)
     if (bounds.viable > 0).any():
-        held[(spend <= bounds.viable * (1 + ROUNDING)) & (spend > 0) & (bounds.viable > 0)] = codes[
-            Bound.MINIMUM_VIABLE
-        ]
+        has_least = bounds.viable > 0
+        mark(has_least & (spend > 0) & (spend <= bounds.viable * (1 + ROUNDING)), Bound.MINIMUM_VIABLE)
         could_run = _per_campaign(limits.maximum, len(spend), "maximum", may_be_infinite=True) > 0
-        held[(spend == 0) & (bounds.viable > 0) & could_run] = codes[Bound.PAUSED]
+        mark(has_least & (spend == 0) & could_run, Bound.PAUSED)
     locked = _locked(limits, len(spend))
     if locked is not None:
-        held[locked] = codes[Bound.LOCKED]
+        mark(locked, Bound.LOCKED)
     return held
 
 
@@ -179,7 +183,6 @@ def _per_campaign(values: ArrayLike, size: int, name: str, *, may_be_infinite: b
     array = np.asarray(values, dtype=np.float64)
     if array.shape not in ((), (size,)):
         raise ValueError(f"{name} has shape {array.shape}; give one number, or one for each of {size}.")
-    # A sum of squares is no shortcut here: min and max see NaN, and that is all that can go wrong.
     least, most = (array.min(), array.max()) if array.size else (0.0, 0.0)
     if not (least >= 0 and (most < np.inf or (may_be_infinite and most == np.inf))):
         raise ValueError(

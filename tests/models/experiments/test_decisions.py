@@ -58,7 +58,7 @@ def test_variants_are_adjusted_for_their_number(correction: str, planned: int | 
         assert mine.difference.high >= plain.difference.high
 
 
-@settings(max_examples=15)  # statsmodels collects garbage at every correction
+@settings(max_examples=50)
 @given(
     st.lists(st.integers(0, 400), min_size=1, max_size=6),
     st.sampled_from(["holm", "benjamini_hochberg"]),
