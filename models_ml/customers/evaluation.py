@@ -38,7 +38,7 @@ def evaluate(happened: ArrayLike, probability: ArrayLike) -> dict[str, Metric] |
     if reason:
         return reason
     errors = (p - y) ** 2
-    half = _Z * errors.std(ddof=1) / math.sqrt(len(y))
+    half = _Z * float(errors.std(ddof=1)) / math.sqrt(len(y))
     brier = float(brier_score_loss(y, p))
     return {
         "auc": _auc(y, p),

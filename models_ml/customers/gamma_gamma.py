@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from scipy.special import digamma, gammaln
 
 from models_ml.customers.frames import Floats, check_vectors
-from models_ml.customers.likelihood import Convergence, maximize
+from models_ml.customers.likelihood import Convergence, maximize, total
 from models_ml.reasons import NotComputable, Reason
 
 
@@ -61,30 +61,30 @@ def fit_gamma_gamma(frequency: ArrayLike, mean_value: ArrayLike) -> GammaGamma |
         raise ValueError(f"mean_value is 0 for {int((mean <= 0).sum())} customers with orders; leave free orders out.")
     if (mean == mean[0]).all():
         return NotComputable(Reason.NO_VARIATION, f"All {len(x):,} customers have the mean order value {mean[0]:g}.")
-    frequencies, index, counts = np.unique(x, return_inverse=True, return_counts=True)
+    k, index, counts = np.unique(x, return_inverse=True, return_counts=True)
+    n = counts.astype(np.float64)
 
     def mean_log_likelihood(parameters: Floats) -> tuple[float, Floats]:
         p, q, v = parameters
-        k, n = frequencies, counts
         spent = x * mean + v
         logarithm = np.log(spent)
-        by_frequency = np.bincount(index, logarithm)
+        by_frequency = np.asarray(np.bincount(index, logarithm), dtype=np.float64)
         value = (
-            n @ (gammaln(p * k + q) - gammaln(p * k) + p * k * np.log(k))
+            total(n, gammaln(p * k + q) - gammaln(p * k) + p * k * np.log(k))
             + len(x) * (q * np.log(v) - gammaln(q))
             + p * weighted_logs
             - logs
-            - (p * k + q) @ by_frequency
+            - total(p * k + q, by_frequency)
         )
         joint = digamma(p * k + q)
         gradient = (
-            n @ (k * (joint - digamma(p * k) + np.log(k))) + weighted_logs - k @ by_frequency,
-            n @ joint - len(x) * (digamma(q) - np.log(v)) - by_frequency.sum(),
-            len(x) * q / v - (p * x + q) @ (1 / spent),
+            total(n, k * (joint - digamma(p * k) + np.log(k))) + weighted_logs - total(k, by_frequency),
+            total(n, joint) - len(x) * (digamma(q) - np.log(v)) - by_frequency.sum(),
+            len(x) * q / v - total(p * x + q, 1 / spent),
         )
         return float(value / len(x)), np.array(gradient) / len(x)
 
-    logs, weighted_logs = float(np.log(mean).sum()), float(x @ np.log(mean))
+    logs, weighted_logs = float(np.log(mean).sum()), total(x, np.log(mean))
     fitted = maximize(mean_log_likelihood, (1.0, 2.0, float(mean.mean())), len(x))
     if isinstance(fitted, NotComputable):
         return fitted
@@ -93,5 +93,5 @@ def fit_gamma_gamma(frequency: ArrayLike, mean_value: ArrayLike) -> GammaGamma |
         return NotComputable(
             Reason.INFINITE_MEAN, f"q is {q:.3g}; up to 1 the population's mean order value is infinite."
         )
-    correlation = float(np.corrcoef(x, mean)[0, 1]) if len(frequencies) > 1 else None
+    correlation = float(np.corrcoef(x, mean)[0, 1]) if len(k) > 1 else None
     return GammaGamma(float(p), float(q), float(v), correlation, convergence)

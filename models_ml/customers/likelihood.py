@@ -14,6 +14,7 @@ from models_ml.reasons import NotComputable, Reason
 _FLAT = 1e-5
 _STEP = 1e-4
 _RUNAWAY = 20.0
+_WORST_ERROR = 5.0
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,11 @@ class Convergence:
     condition: float
 
 
+def total(weights: Floats, values: Floats) -> float:
+    """Σ weight × value. Unlike BLAS it starts no threads: the sum is the same on any machine, and busy cores don't hurt."""
+    return float(np.einsum("i,i", weights, values))
+
+
 def maximize(
     mean_log_likelihood: Callable[[Floats], tuple[float, Floats]], start: Sequence[float], customers: int
 ) -> tuple[Floats, Convergence] | NotComputable:
@@ -41,8 +47,8 @@ def maximize(
 
     The function takes the parameters and returns the mean log-likelihood of a customer and its gradient by them;
     ``start`` is also their scale. The information matrix is the difference quotient of the analytic gradient.
-    NotComputable when the slope is not flat at the end, a parameter runs away from its scale, or the matrix has a
-    direction that is not curved: then the data do not determine the parameters.
+    NotComputable when the slope is not flat at the end, a parameter runs away from its scale, the matrix has a
+    direction that is not curved, or a standard error is above five times its parameter: then the data do not determine the parameters.
     """
     scale = np.log(np.asarray(start, dtype=np.float64))
 
@@ -66,11 +72,17 @@ def maximize(
             Reason.NOT_CONVERGED, f"The data do not determine the parameters: the search ran to {ended}."
         )
     covariance = np.linalg.inv((curvature + curvature.T) / 2) / customers
+    errors = np.sqrt(np.diag(covariance))
+    if errors.max() > _WORST_ERROR:
+        return NotComputable(
+            Reason.NOT_CONVERGED,
+            f"The data do not determine the parameters: errors are {errors.max():.0f} times as large.",
+        )
     return np.exp(found.x), Convergence(
         log_likelihood=-float(found.fun) * customers,
         customers=customers,
         evaluations=int(found.nfev) + 2 * len(scale),
         gradient=slope,
-        relative_errors=tuple(np.sqrt(np.diag(covariance)).tolist()),
+        relative_errors=tuple(errors.tolist()),
         condition=float(eigenvalues[-1] / eigenvalues[0]),
     )

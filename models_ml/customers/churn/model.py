@@ -27,8 +27,8 @@ from models_ml.reasons import NotComputable, Reason
 BOOSTING: Mapping[str, Any] = MappingProxyType(
     {
         "learning_rate": 0.06,
-        "max_iter": 200,
-        "max_leaf_nodes": 8,
+        "max_iter": 120,
+        "max_leaf_nodes": 6,
         "min_samples_leaf": 40,
         "l2_regularization": 1.0,
         "interaction_cst": "no_interactions",

@@ -12,21 +12,19 @@ from models_ml.customers.frames import check_orders
 FEATURES = (
     "days_since_last_order",
     "orders_7d",
-    "orders_14d",
     "orders_30d",
     "orders_90d",
-    "orders_in_history",
+    "weeks_with_orders",
     "spend_30d",
     "spend_90d",
     "mean_order_value",
-    "mean_gap_days",
     "gap_deviation_days",
     "longest_gap_days",
     "last_gap_days",
     "gaps_since_last_order",
-    "days_since_first_order",
 )
-"""What the model reads of a customer. ``gaps_since_last_order`` is the time since the last order in mean gaps."""
+"""What models read of a customer. ``weeks_with_orders`` counts weeks back from the cut-off, of the whole history;
+``gaps_since_last_order`` is the time since the last order in mean gaps between orders."""
 
 
 @dataclass(frozen=True)
@@ -69,10 +67,9 @@ def churn_features(orders: pl.DataFrame, cutoff: datetime, windows: ChurnWindows
         .agg(
             days_since_last_order=days_ago.last(),
             orders_7d=within(7).sum(),
-            orders_14d=within(14).sum(),
             orders_30d=within(30).sum(),
             orders_90d=within(90).sum(),
-            orders_in_history=pl.len(),
+            weeks_with_orders=(days_ago / 7).ceil().n_unique(),
             spend_30d=amount.filter(within(30)).sum(),
             spend_90d=amount.filter(within(90)).sum(),
             mean_order_value=amount.mean(),
@@ -80,7 +77,6 @@ def churn_features(orders: pl.DataFrame, cutoff: datetime, windows: ChurnWindows
             gap_deviation_days=gap.std(),
             longest_gap_days=gap.max(),
             last_gap_days=gap.last(),
-            days_since_first_order=days_ago.first(),
         )
         .filter(pl.col("days_since_last_order") <= windows.active_days)
         # Several orders at one instant have a mean gap of 0, of which no multiple makes sense.

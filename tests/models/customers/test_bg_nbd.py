@@ -156,7 +156,6 @@ def test_order_and_repetition_of_customers_change_nothing(published: BgNbd, cdno
     assert again.convergence.log_likelihood == pytest.approx(2 * published.convergence.log_likelihood)
 
 
-@pytest.mark.slow
 def test_parameters_of_simulated_customers_come_back_within_their_errors() -> None:
     truth = (0.6, 8.0, 0.9, 3.0)
     ages = np.random.default_rng(1).uniform(20, 100, 60_000)
@@ -167,7 +166,6 @@ def test_parameters_of_simulated_customers_come_back_within_their_errors() -> No
     assert max(model.convergence.relative_errors) < 0.1
 
 
-@pytest.mark.slow
 def test_expected_purchases_come_true_in_the_models_own_world() -> None:
     model, ages = BgNbd(0.6, 8.0, 0.9, 3.0, ANY), np.full(200_000, 90.0)
     # The whole life is simulated to the horizon; what is known at 50 is the expectation's condition.

@@ -70,7 +70,6 @@ def test_the_currency_changes_v_alone(cdnow: Any) -> None:
     assert [cents.p, cents.q, cents.v / 100] == pytest.approx([model.p, model.q, model.v], rel=1e-4)
 
 
-@pytest.mark.slow
 def test_parameters_of_simulated_customers_come_back_within_their_errors() -> None:
     x = np.random.default_rng(4).geometric(0.3, 40_000)
     model = fitted(x, btyd.mean_values(5.0, 3.5, 20.0, x, seed=5))
