@@ -11,7 +11,7 @@ from scipy.sparse import linalg
 from sklearn.metrics import roc_auc_score
 
 from models_ml.attribution.credit import Credit, nothing_to_credit
-from models_ml.attribution.paths import Flags, Floats, Integers, Paths, sum_by
+from models_ml.attribution.paths import Flags, Floats, Integers, Paths, compact, sum_by
 from models_ml.reasons import NotComputable, Reason
 
 ORDERS = (1, 2, 3)
@@ -152,14 +152,15 @@ class _Chain:
 
 def _chain(paths: Paths, order: int) -> _Chain:
     keys = _states(paths, order)
-    distinct, state = np.unique(keys, return_inverse=True)
-    size, base = len(distinct), len(paths.channels) + 1
+    base = len(paths.channels) + 1
+    distinct, state = compact(keys, base**order)
+    size = len(distinct)
     journeys = paths.journeys
     goes_on = np.ones(len(state), dtype=np.bool_)
     goes_on[paths.offsets[1:] - 1] = False
     here = np.flatnonzero(goes_on)
-    pairs = state[here] * size + state[here + 1]
-    counts = journeys[paths.path_of_touch[here]]
+    pairs, index = compact(state[here] * size + state[here + 1], size * size)
+    counts = sum_by(index, np.repeat(journeys, paths.lengths - 1), len(pairs))
     steps = sparse.coo_array((counts, divmod(pairs, size)), shape=(size, size)).tocsr()
     begins, ends = state[paths.offsets[:-1]], state[paths.offsets[1:] - 1]
     digits = distinct // base ** np.arange(order)[:, None] % base
@@ -177,8 +178,10 @@ def _chain(paths: Paths, order: int) -> _Chain:
 def _states(paths: Paths, order: int) -> Integers:
     """The state after each touch: its channel and those before it in the path as digits; 0 stands for none."""
     base = len(paths.channels) + 1
-    place = np.arange(len(paths.touches)) - np.repeat(paths.offsets[:-1], paths.lengths)
     states = paths.touches + 1
+    if order == 1:
+        return states
+    place = np.arange(len(states)) - np.repeat(paths.offsets[:-1], paths.lengths)
     for back in range(1, order):
         earlier = np.concatenate([np.zeros(back, dtype=np.int64), paths.touches[:-back] + 1])[: len(states)]
         states = states + np.where(place >= back, earlier, 0) * base**back
@@ -234,8 +237,8 @@ def _dealt(counts: Floats, rng: np.random.Generator) -> Floats:
 
 def _aucs(paths: Paths, order: int, dealt: Floats) -> tuple[float, Floats]:
     """The AUC scored by the journeys themselves, and of each part scored by the other parts."""
-    _, state = np.unique(_states(paths, order)[paths.offsets[1:] - 1], return_inverse=True)
-    size = int(state.max()) + 1
+    distinct, state = compact(_states(paths, order)[paths.offsets[1:] - 1], (len(paths.channels) + 1) ** order)
+    size = len(distinct)
     by_part = np.stack([[sum_by(state, part, size) for part in outcome.T] for outcome in dealt])
     whole = by_part.sum(axis=1)
     apparent = _auc(_scores(whole), whole)
@@ -247,7 +250,8 @@ def _scores(counts: Floats) -> Floats:
     """Conversion rates of the states, whose converted and other journeys are counted."""
     ended: Floats = counts.sum(axis=0)
     scores: Floats = np.full(len(ended), counts[0].sum() / ended.sum())
-    return np.divide(counts[0], ended, out=scores, where=ended > 0)
+    np.divide(counts[0], ended, out=scores, where=ended > 0)
+    return scores
 
 
 def _auc(scores: Floats, counts: Floats) -> float:

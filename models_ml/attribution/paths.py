@@ -291,6 +291,19 @@ def sum_by(index: Integers, weights: NDArray[np.number | np.bool_], size: int) -
     return np.bincount(index, weights, size).astype(np.float64, copy=False)  # of nothing, numpy counts in integers
 
 
+def compact(keys: Integers, bound: int) -> tuple[Integers, Integers]:
+    """The distinct keys in order, and each key's position among them; keys run from 0 to ``bound``.
+
+    What ``np.unique`` gives, by a table instead of by sorting where that is smaller than the keys are many.
+    """
+    if bound > 4 * len(keys):
+        distinct, index = np.unique(keys, return_inverse=True)
+        return distinct, index
+    seen = np.zeros(bound, dtype=np.bool_)
+    seen[keys] = True
+    return np.flatnonzero(seen), (np.cumsum(seen) - 1)[keys]
+
+
 def require_columns(name: str, frame: pl.DataFrame, columns: Collection[str]) -> None:
     """Raise ValueError if the frame called ``name`` lacks one of the columns."""
     absent = [column for column in columns if column not in frame.columns]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.special import binom
 
 from models_ml.attribution.credit import Credit, nothing_to_credit
-from models_ml.attribution.paths import Floats, Integers, Paths, sum_by
+from models_ml.attribution.paths import Floats, Integers, Paths, compact, sum_by
 from models_ml.reasons import NotComputable
 
 MOST_CHANNELS_OF_A_LATTICE = 20
@@ -51,7 +51,7 @@ def shapley_simplified(paths: Paths) -> Credit | NotComputable:
 
 def _worths(paths: Paths) -> Floats:
     """Shapley values of the channels in use, for conversions and revenue; zeros for the others. Shape (2, channels)."""
-    used, touches = np.unique(paths.touches, return_inverse=True)
+    used, touches = compact(paths.touches, len(paths.channels))
     values = np.zeros((2, len(paths.channels)))
     play = _by_dividends if len(used) <= MOST_CHANNELS_OF_A_LATTICE else _by_observed_pairs
     values[:, used] = play(paths, touches, len(used))
