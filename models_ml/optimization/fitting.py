@@ -44,7 +44,7 @@ def fit_power_curves(
     """Fit revenue = a·spend^b per campaign; ``spend`` and ``revenue`` are days × campaigns, 0 on idle days.
 
     Quasi-Poisson likelihood with log link (so that days without revenue count as they are; Santos Silva and Tenreyro
-    2006), dispersion per campaign from its residuals, prior N(0.8, 0.1²) on b truncated to 0.05..0.98, posterior mode by Newton steps. b stays
+    2006), precision per campaign from its residuals, prior N(0.8, 0.1²) on b truncated to 0.05..0.98, posterior mode by Newton steps. b stays
     0.8 for a campaign whose spend varied less than 15 % (standard deviation ÷ mean over its days with spend) or ran fewer
     than seven days; then only a is fitted. With a ``retention`` spend is :func:`adstock`, ``carried`` from before the first day.
 
@@ -87,20 +87,26 @@ def fit_power_curves(
 
 
 def _posterior(logs: Floats, earned: Floats, active: NDArray[np.bool_]) -> tuple[Floats, Floats]:
-    """Mode and deviation of the exponents. The level is profiled out: at its best, expected revenue sums to the earned."""
+    """Mode and deviation of the exponents.
+
+    The level is profiled out: at its best, expected revenue sums to the earned. The dispersion is the one that makes the
+    precision that of the sandwich estimator (HC3: MacKinnon and White 1985): residuals weigh by how much they say about the
+    slope, so that the deviation holds whatever way the noise grows with spend.
+    """
     total, exponent = earned.sum(axis=0), np.full(logs.shape[1], PRIOR_EXPONENT)
     observed = (earned * logs).sum(axis=0)
     for _ in range(_STEPS):
         weight = np.exp(exponent * logs) * active
         weight /= weight.sum(axis=0)
         center = (weight * logs).sum(axis=0)
-        spread = (weight * (logs - center) ** 2).sum(axis=0)
-        expected = total * weight
-        freedom = np.maximum(active.sum(axis=0) - 2, 1)
+        squares = (logs - center) ** 2
+        spread = (weight * squares).sum(axis=0)
         with np.errstate(divide="ignore", invalid="ignore"):
-            pearson = np.where(active, (earned - expected) ** 2 / expected, 0.0).sum(axis=0)
+            leverage = np.where(spread > 0, weight * (1 + squares / spread), 0.0)
+            surprise = np.where(active, (earned - total * weight) / np.maximum(1 - leverage, 1e-6), 0.0) ** 2
+            scatter = np.where(spread > 0, (surprise * squares).sum(axis=0) / (total * spread), total)
         # Not below a trace of the mean: perfect data would make the prior vanish by a division by zero.
-        dispersion = np.maximum(pearson / freedom, 1e-12 * total)
+        dispersion = np.maximum(scatter, 1e-12 * total)
         gradient = (observed - total * center) / dispersion - (exponent - PRIOR_EXPONENT) / PRIOR_DEVIATION**2
         precision = total * spread / dispersion + 1 / PRIOR_DEVIATION**2
         step = np.clip(gradient / precision, -0.2, 0.2)

@@ -51,19 +51,16 @@ def convex_optimum(problem: Problem) -> float:
     """The optimal revenue by an interior-point solver (Clarabel through cvxpy)."""
     curves, limits = problem.curves, problem.limits
     bounds = bounds_of(limits, len(curves))
-    spend = cp.Variable(len(curves))
-    revenue = sum(
-        scale * cp.power(spend[k], exponent, max_denom=4096)
-        for k, (scale, exponent) in enumerate(zip(curves.scale, curves.exponent, strict=True))
-    )
-    kept = [cp.sum(spend) == problem.total, spend >= bounds.lower]
+    spend, power = cp.Variable(len(curves)), cp.Variable(len(curves))
+    cones = cp.PowCone3D(spend, np.ones(len(curves)), power, curves.exponent)
+    kept = [cones, cp.sum(spend) == problem.total, spend >= bounds.lower]
     kept += [spend[k] <= most for k, most in enumerate(bounds.upper) if np.isfinite(most)]
     if bounds.channel is not None:
         for each, (least, most) in enumerate(zip(bounds.channel_lower, bounds.channel_upper, strict=True)):
             members = np.flatnonzero(bounds.channel == each)
             if len(members):
                 kept += [cp.sum(spend[members]) >= least, cp.sum(spend[members]) <= most]
-    tried = cp.Problem(cp.Maximize(revenue), kept)
+    tried = cp.Problem(cp.Maximize(curves.scale @ power), kept)
     tried.solve(solver=cp.CLARABEL, tol_gap_abs=1e-10, tol_gap_rel=1e-10, tol_feas=1e-10)
     return float(tried.value)
 

@@ -113,7 +113,10 @@ def test_exponents_are_the_posterior_mode() -> None:
     for k in range(spend.shape[1]):
         s, y = spend[:, k], revenue[:, k]
         mean = found.curves.scale[k] * s ** found.curves.exponent[k]
-        dispersion = ((y - mean) ** 2 / mean).sum() / (len(s) - 2)
+        center = (mean * np.log(s)).sum() / mean.sum()
+        told = (np.log(s) - center) ** 2
+        leverage = mean / mean.sum() + mean * told / (mean * told).sum()
+        dispersion = (((y - mean) / (1 - leverage)) ** 2 * told).sum() / (mean * told).sum()
 
         def loss(guess: Floats, s: Floats = s, y: Floats = y, dispersion: float = dispersion) -> float:
             logs = guess[0] + guess[1] * np.log(s)
