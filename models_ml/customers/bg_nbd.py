@@ -20,11 +20,15 @@ from models_ml.reasons import NotComputable, Reason
 
 _GROUPS_AT_ONCE = 16_384  # small enough for the processor's cache
 _LEAST_FROM_ONE = 1e-6
+_HARDLY_ANY = 1e-9
 
 
 @dataclass(frozen=True)
 class BgNbd:
-    """A fitted BG/NBD model. α is in the unit of time of the data that it was fitted on; r, a and b have none."""
+    """A fitted BG/NBD model. α is in the unit of time of the data that it was fitted on; r, a and b have none.
+
+    a is 0 where no one leaves, which is the NBD model; b then has no meaning, and ``convergence`` is of r and α alone.
+    """
 
     r: float
     alpha: float
@@ -64,6 +68,8 @@ class BgNbd:
         return np.asarray(np.exp(-np.logaddexp(0, log_odds)))
 
     def _purchases_if_alive(self, until: Floats, x: Floats, age: Floats) -> Floats:
+        if self.a == 0:
+            return np.asarray((self.r + x[:, None]) / (self.alpha + age[:, None]) * until[None, :])
         # The formula is 0/0 at a = 1; so near to it the expectation can't be told from that beside it.
         a = self.a if abs(self.a - 1) > _LEAST_FROM_ONE else 1 + _LEAST_FROM_ONE
         count = self.b + x[:, None] + a - 1
@@ -77,8 +83,9 @@ def fit_bg_nbd(frequency: ArrayLike, recency: ArrayLike, age: ArrayLike) -> BgNb
     """Fit by maximum likelihood with the analytic gradient, on customers grouped by equal histories.
 
     Per customer, in one unit of time: ``frequency`` x, the number of repeat purchases; ``recency`` t_x, from the first to
-    the last purchase (0 without a repeat); ``age`` T, from the first purchase to now. NotComputable without any repeat
-    purchase, or when the data do not determine the parameters. Raises ValueError for vectors that can't be histories.
+    the last purchase (0 without a repeat); ``age`` T, from the first purchase to now. Where the likelihood is highest
+    when no one leaves, that model, the NBD, is fitted. NotComputable without any repeat purchase, or when the data do not
+    determine the parameters. Raises ValueError for vectors that can't be histories.
     """
     x, t_x, age_now = _histories(frequency, recency, age)
     if len(x) == 0:
@@ -88,10 +95,26 @@ def fit_bg_nbd(frequency: ArrayLike, recency: ArrayLike, age: ArrayLike) -> BgNb
     groups = _Groups.of(x, t_x, age_now)
     fitted = maximize(groups.mean_log_likelihood, (1.0, float(age_now.mean()), 1.0, 1.0), len(x))
     if isinstance(fitted, NotComputable):
-        return fitted
-    parameters, convergence = fitted
-    r, alpha, a, b = parameters.tolist()
-    return BgNbd(r, alpha, a, b, convergence)
+        return _fit_nbd(groups, float(age_now.mean()), len(x)) or fitted
+    (r, alpha, a, b), convergence = fitted
+    return BgNbd(float(r), float(alpha), float(a), float(b), convergence)
+
+
+def _fit_nbd(groups: _Groups, mean_age: float, customers: int) -> BgNbd | None:
+    """The model in which no one leaves; None unless leaving, spread over customers in whatever way, makes it less likely."""
+
+    def mean_log_likelihood(parameters: Floats) -> tuple[float, Floats]:
+        value, gradient = groups.mean_log_likelihood(np.array([*parameters, 0.0, 1.0]))
+        return value, gradient[:2]
+
+    fitted = maximize(mean_log_likelihood, (1.0, mean_age), customers)
+    if isinstance(fitted, NotComputable):
+        return None
+    (r, alpha), convergence = fitted
+    by_leaving = (
+        groups.mean_log_likelihood(np.array([r, alpha, _HARDLY_ANY, b]))[1][2] for b in np.geomspace(0.01, 1e4, 25)
+    )
+    return BgNbd(float(r), float(alpha), 0.0, 1.0, convergence) if all(slope <= 0 for slope in by_leaving) else None
 
 
 @dataclass(frozen=True)
@@ -166,7 +189,9 @@ class _Groups:
 def _log_odds_of_leaving(parameters: Floats, x: Floats, t_x: Floats, age: Floats) -> Floats:
     """Log odds that a customer left with the last purchase; minus infinity without a repeat purchase."""
     r, alpha, a, b = parameters
-    bought = np.log(a) - np.log(b + np.maximum(x, 1) - 1) + (r + x) * (np.log(alpha + age) - np.log(alpha + t_x))
+    with np.errstate(divide="ignore"):
+        log_a = np.log(a)
+    bought = log_a - np.log(b + np.maximum(x, 1) - 1) + (r + x) * (np.log(alpha + age) - np.log(alpha + t_x))
     return np.where(x > 0, bought, -np.inf)
 
 

@@ -39,7 +39,7 @@ class ItemSimilarity:
 
 
 def fit_item_similarity(
-    purchases: pl.DataFrame, *, neighbors: int = 20, least_together: int = 3
+    purchases: pl.DataFrame, *, neighbors: int = 100, least_together: int = 3
 ) -> ItemSimilarity | NotComputable:
     """Cosine between products over baskets: baskets with both over the root of the product of baskets with each.
 

@@ -187,6 +187,22 @@ def test_expected_purchases_come_true_in_the_models_own_world() -> None:
         assert abs(later[group].mean() - expected[group].mean()) < 4 * error
 
 
+def test_where_no_one_leaves_the_rate_of_the_past_goes_on() -> None:
+    chance = np.random.default_rng(10)
+    ages = chance.uniform(50, 150, 4_000)
+    x = chance.poisson(chance.gamma(0.9, 1 / 12, 4_000) * ages)
+    t_x = np.where(x > 0, ages * chance.random(4_000) ** (1 / np.maximum(x, 1)), 0)
+    # Each is seen until a purchase: who had left would be seen silent at the end.
+    model = fitted(x, t_x, np.where(x > 0, 1.02 * t_x, ages))
+    assert model.a == 0
+    assert len(model.convergence.relative_errors) == 2
+    expected = model.expected_purchases([30.0, 60.0], x[:5], t_x[:5], ages[:5])
+    rates = (model.r + x[:5]) / (model.alpha + ages[:5])
+    assert expected == pytest.approx(np.outer(rates, [30, 60]))
+    near = BgNbd(model.r, model.alpha, 1e-9, 1.0, ANY).expected_purchases([30.0, 60.0], x[:5], t_x[:5], ages[:5])
+    assert expected == pytest.approx(near, rel=1e-5)
+
+
 def test_without_repeat_purchases_there_is_a_reason() -> None:
     assert fit_bg_nbd([], [], []) == NotComputable(Reason.NO_DATA, "There is no customer.")
     none = fit_bg_nbd([0, 0, 0], [0, 0, 0], [5, 6, 7])
