@@ -1,0 +1,1 @@
+"""How fast the functions of models_ml are, against their peers in the same run."""
