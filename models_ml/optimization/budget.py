@@ -31,8 +31,9 @@ _STEPS = 200
 _NOTHING = -700.0
 """Log of a price at which money brings nothing."""
 
-_CHOICES = 200
-"""Sets of paused campaigns that are tried at most, when a minimum viable spend makes some pause."""
+_CHOICES, _WORK = 200, 1_000_000
+"""Sets of paused campaigns that are tried at most, when a minimum viable spend makes some pause; with many campaigns fewer, so
+that not many more than a million are looked at."""
 
 
 @dataclass(frozen=True)
@@ -271,14 +272,23 @@ def _choose(curves: ResponseCurves, bounds: Bounds, total: float, floor: float) 
         prices = [node.solution] if best is None else [node.solution, best.solution]
         return min([node.value, *(_dual(curves, node.bounds, each, total, price_floor) for each in prices)])
 
+    def rounded(node: _Node) -> _Node | None:
+        """Of the campaigns that spend too little, those that pay and for which there is money run, the best first."""
+        viable = bounds.viable[node.short]
+        order = np.argsort(-at_viable[node.short] / viable, kind="stable")
+        room = total - float(np.delete(node.bounds.lower, node.short).sum())
+        fits = np.empty(len(order), dtype=np.bool_)
+        fits[order] = np.cumsum(viable[order]) <= room * (1 + ROUNDING)
+        return branched(node, node.short, on=fits & pays(node)) or branched(node, node.short, on=fits)
+
     best: _Node | None = None
     root = solved(bounds.lower, np.where(bounds.viable > bounds.upper, 0.0, bounds.upper))
-    rounded = root
-    while rounded is not None and len(rounded.short):
-        rounded = branched(rounded, rounded.short, on=pays(rounded))
-    best = rounded
+    guess = root
+    while guess is not None and len(guess.short):
+        guess = rounded(guess)
+    best = guess
     waiting, tried = [root] if root else [], 0
-    while waiting and tried < _CHOICES:
+    while waiting and tried < min(_CHOICES, _WORK / len(curves)):
         node = waiting.pop()
         if best is not None and bound_of(node) <= best.value + ROUNDING * abs(best.value):
             continue
@@ -292,7 +302,8 @@ def _choose(curves: ResponseCurves, bounds: Bounds, total: float, floor: float) 
         waiting += [half for half in halves if half is not None]
         tried += 2
     if best is None:
-        message = f"No choice of campaigns to pause lets the others spend {total:,.2f}"
+        found = "was found" if waiting else "exists"
+        message = f"No choice of campaigns to pause {found} that lets the others spend {total:,.2f}"
         raise InfeasibleBudgetError(message, ("total", "minimum_viable"))
     gap = max([bound_of(node) - best.value for node in waiting], default=0.0)
     return best.bounds, best.solution, gap if gap > ROUNDING * abs(best.value) else 0.0
