@@ -17,9 +17,14 @@ from models_ml.optimization import (
     InfeasibleBudgetError,
     Limits,
     PowerCurves,
+    SmoothedRates,
     allocate_budget,
     budget_frontier,
     fit_power_curves,
+    pace_budget,
+    recommend_bids,
+    smooth_rates,
+    thompson_shares,
 )
 
 HERE = Path(__file__).with_suffix("")
@@ -60,6 +65,11 @@ frontier below shows what each total brings at best; its slope is λ.
 ![Revenue by total spend: the best plans with and without limits, and today's split](budget.svg)
 
 Limits that contradict each other are an error that names them: “{infeasible}”.
+
+**Around a plan.** Of a month's 90,000, {spent:,.0f} are spent after ten of thirty days: `pace_budget` says `{pace}`, {daily:,.0f} a day from now on,
+and {projected:,.0f} at the end if nothing changes. Three keywords with 4 of 80, 40 of 800 and 90 of 800 conversions are smoothed to
+{rates}; at $60 an order and a target ROAS of 4 they are worth bids of {bids} (`recommend_bids`; a range where the rate is
+little known). Three creatives with 30, 45 and 41 clicks of 1,000 get {shares} of the traffic (`thompson_shares`).
 
 **When not to trust it.**
 
@@ -118,7 +128,19 @@ def page() -> str:
         allocate_budget(fitted.curves, 2 * total, limits)
     except InfeasibleBudgetError as error:
         infeasible = str(error)
+    pacing = pace_budget(90_000, 36_000, days_gone=10, day_weights=np.ones(30))
+    rates = smooth_rates([4, 40, 90], [80, 800, 800])
+    assert isinstance(rates, SmoothedRates)
+    bids = recommend_bids(rates, 60.0, target_roas=4.0)
+    ranges = zip(bids.bid, bids.low, bids.high, strict=True)
     return PAGE.format(
+        spent=36_000,
+        pace=pacing.pace,
+        daily=pacing.daily_budget,
+        projected=pacing.projected,
+        rates=", ".join(f"{each:.1%}" for each in rates.rate),
+        bids=", ".join(f"${bid:.2f} (${low:.2f} to ${high:.2f})" for bid, low, high in ranges),
+        shares=", ".join(f"{each:.0%}" for each in thompson_shares([30, 45, 41], [1_000] * 3, seed=SEED)),
         days=DAYS,
         rows="\n".join(rows),
         total=total,

@@ -96,7 +96,7 @@ class EveryLook:
     """A confidence sequence: however often one looks, and whenever one stops, it errs in at most 1 − confidence of all tests.
 
     Written by hand, since no kept library has it: the normal-mixture boundary (Robbins 1970) as asymptotic confidence
-    sequence (Waudby-Smith, Arbour, Sinha, Kennedy and Ramdas 2024, eq. 2.1), which is the mixture sequential test of
+    sequence (Waudby-Smith, Arbour, Sinha, Kennedy and Ramdas 2024), which is the mixture sequential test of
     Johari, Koomen, Pekelis and Walsh 2022. ``users`` have been seen; it is tightest at ``planned_users``. The mixture
     is tuned at 95 %, whatever the confidence, so that p-value and interval belong to the same test.
     """
@@ -107,7 +107,7 @@ class EveryLook:
 
     @property
     def _spread(self) -> float:
-        """ρ² times the users seen; ρ by eq. 2.5 of the paper."""
+        """ρ² times the users seen, with the ρ that makes the sequence about tightest when all planned users are."""
         reach = 2 * math.log(1 / 0.05)
         return (reach + math.log(reach + 1)) * self.users / self.planned_users
 

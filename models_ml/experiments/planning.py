@@ -40,7 +40,7 @@ def size_for_conversions(
 ) -> SampleSize:
     """Users needed to see a relative ``lift`` (0.1 is +10 %) of a conversion rate with two-sided tests.
 
-    ``normal``: variance pooled under the null, separate under the alternative (Fleiss, Levin and Paik 2003, eq. 4.14, no
+    ``normal``: variance pooled under the null, separate under the alternative (Fleiss, Levin and Paik 2003, without
     continuity correction). ``arcsine``: Cohen 1988. 5 % and +10 % need 31,234 and 31,218 per arm.
     """
     rate = _lifted(base_rate, lift)

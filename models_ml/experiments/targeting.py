@@ -29,7 +29,7 @@ class TargetingCurve:
 
     ``share``: the share of users targeted, 0 to 1. ``qini``: incremental outcome among the targeted treated users, per
     treated user: Y_T − Y_C·N_T/N_C, over all N_T (Radcliffe 2007). ``uplift``: share × (mean treated − mean
-    control) among the targeted (Jaskowski and Jaroszewicz 2012). Users of one score enter together.
+    control) among the targeted (Gutierrez and Gérardy 2017). Users of one score enter together.
     """
 
     share: Floats

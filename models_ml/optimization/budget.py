@@ -91,19 +91,21 @@ def allocate_budget(
             raise ValueError(f"margin is {margin}; give gross profit as a share of revenue, above 0 and up to 1.")
         floor = -math.log(margin)
     bounds = bounds_of(limits, len(curves))
-    starts = np.maximum(bounds.lower, np.minimum(bounds.viable, bounds.upper))
-    bent = (starts < curves.concave_from * (1 - ROUNDING)) & (bounds.lower < bounds.upper)
+    bent = (bounds.lower < curves.concave_from * (1 - ROUNDING)) & (bounds.lower < bounds.upper)
     if bent.any():
         at = int(np.flatnonzero(bent)[0])
         raise ValueError(
             f"The curve of campaign {at} is concave only from {curves.concave_from[at]:,.2f} on and may spend "
-            f"{starts[at]:,.2f}; raise its minimum or minimum viable spend, or fit a power curve."
+            f"{bounds.lower[at]:,.2f}; raise its minimum, or fit a power curve."
         )
     total = check_total(bounds, total, limits, is_ceiling=margin is not None)
     if (bounds.viable > bounds.lower).any():
         bounds, solution, gap = _choose(curves, bounds, total, floor)
     else:
         solution, gap = _solve(curves, bounds, total, floor), 0.0
+    spent = float(solution.spend.sum())
+    if abs(spent - total) > 1e-6 * total and (margin is None or spent > total):
+        raise ArithmeticError(f"The split spends {spent} of {total}; the search for its price did not end.")
     return _told(curves, limits, bounds, solution, total=total, floor=floor, gap=gap)
 
 
@@ -175,7 +177,8 @@ def _fill(
             is_free &= (clipped == sums)[channels.channel]
         missing = total - found
         with np.errstate(invalid="ignore"):  # at a price near zero demands are infinite, and sums of them NaN
-            falls, free = float(slope @ is_free), float(spend @ is_free)
+            slope *= is_free
+            falls, free = float(slope.sum()), float((spend * is_free).sum())
         if abs(missing) <= slack or (at == floor and missing >= 0) or at < _NOTHING:
             break
         low, high = (low, at) if missing > 0 else (at, high)
@@ -191,7 +194,7 @@ def _fill(
         return _spread(spend, upper, missing), -math.inf
     if falls < 0:
         # What rounding left over goes to the free campaigns, as a last, linear Newton step.
-        spend = np.clip(spend + np.where(is_free, missing / falls * slope, 0.0), lower, upper)
+        spend = np.clip(spend + missing / falls * slope, lower, upper)
     return spend, at
 
 

@@ -39,9 +39,7 @@ class ResponseCurves(Protocol):
     def demand(self, log_price: float | Floats) -> tuple[Floats, Floats]:
         """The spend at which the marginal revenue is exp(``log_price``), and its derivative by the logarithm of the price.
 
-        One price for all, or one per campaign.
-
-        Where the marginal revenue is lower everywhere, the spend is ``concave_from`` and the derivative 0.
+        One price for all, or one per campaign; both arrays are new and the caller's. Where the marginal revenue is lower everywhere, the spend is ``concave_from`` and the derivative 0.
         """
 
     def take(self, which: NDArray[np.intp]) -> Self:
