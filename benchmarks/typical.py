@@ -12,14 +12,13 @@ _GROUPS = (
     "window_label",
     "metric_id",
     "campaign_id",
-    "user_id",
     "event_date",
     "date",
     "table_name",
     "region",
     "category",
 )
-"""Columns by which people filter and group, the usual first; a view has some of them."""
+"""Columns by which people group, the usual first; a view has some of them. A customer is looked up, not grouped by."""
 
 
 @dataclass(frozen=True)
@@ -55,19 +54,22 @@ def typical_queries(connection: duckdb.DuckDBPyConnection) -> list[Query]:
 
 
 def _of_view(connection: duckdb.DuckDBPyConnection, view: str, columns: list[str]) -> list[Query]:
-    queries = [Query(view, "first rows", f'select * from "{view}" limit {_LIMIT}')]
     group = next((name for name in _GROUPS if name in columns), None)
-    if group is None:
-        return queries
-    counted = Query(
+    key = "user_id" if "user_id" in columns else group
+    queries = [Query(view, "first rows", f'select * from "{view}" limit {_LIMIT}')]
+    if key:
+        for value, _ in _by_count(view, key).rows(connection)[:1]:
+            if value is not None:
+                one = f'select * from "{view}" where "{key}" = ? limit {_LIMIT}'
+                queries.append(Query(view, f"one {key}", one, (value,)))
+    if group:
+        queries.append(_by_count(view, group))
+    return queries
+
+
+def _by_count(view: str, column: str) -> Query:
+    return Query(
         view,
-        f"count by {group}",
-        f'select "{group}", count(*) from "{view}" group by all order by 2 desc, 1 limit {_LIMIT}',
+        f"count by {column}",
+        f'select "{column}", count(*) from "{view}" group by all order by 2 desc, 1 limit {_LIMIT}',
     )
-    largest = counted.rows(connection)[:1]
-    filtered = [
-        Query(view, f"one {group}", f'select * from "{view}" where "{group}" = ? limit {_LIMIT}', (value,))
-        for value, _ in largest
-        if value is not None
-    ]
-    return [*queries, *filtered, counted]

@@ -27,7 +27,11 @@ class WorkFailedError(TrueliftError):
     """The work was asked for rightly and failed: a gate, a fault of disk, file or database."""
 
 
-def is_disk_full(error: Exception) -> bool:
+DISK_FULL = "The disk is full, or it fails"
+FREE_SPACE = "Free space and run it again; `truelift maintain` then gives back what the lake no longer needs."
+
+
+def is_disk_full(error: Exception | str) -> bool:
     """Whether the system, DuckDB or SQLite says that no space is left; SQLite at times calls it an I/O error."""
     signs = ("No space left", "disk is full", "disk I/O error", "Disk quota exceeded")
     return any(sign in str(error) for sign in signs)

@@ -56,7 +56,7 @@ def _print_table(names: Sequence[str], rows: Iterator[tuple[Any, ...]], console:
     more = 0
     for number, row in enumerate(rows):
         if number < _SHOWN_ROWS:
-            table.add_row(*("" if value is None else str(value) for value in row))
+            table.add_row(*(_text(value) for value in row))
         else:
             more += 1
     console.print(table)
@@ -67,7 +67,7 @@ def _print_table(names: Sequence[str], rows: Iterator[tuple[Any, ...]], console:
 def _print_csv(names: Sequence[str], rows: Iterator[tuple[Any, ...]], console: Console) -> None:
     writer = csv.writer(console.file, lineterminator="\n")
     writer.writerow(names)
-    writer.writerows(rows)
+    writer.writerows([_text(value) for value in row] for row in rows)
 
 
 def _print_json(names: Sequence[str], rows: Iterator[tuple[Any, ...]], console: Console) -> None:
@@ -78,6 +78,13 @@ def _print_json(names: Sequence[str], rows: Iterator[tuple[Any, ...]], console: 
         record = json.dumps(values, ensure_ascii=False, allow_nan=False)
         out.write(f"{',' if number else ''}\n{record}")
     out.write("\n]\n")
+
+
+def _text(value: Any) -> str:
+    """A value as SQL writes it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "" if value is None else str(value)
 
 
 def _plain(value: Any) -> Any:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import duckdb
 
-from pipelines.errors import UserError, WorkFailedError, is_disk_full
+from pipelines.errors import DISK_FULL, FREE_SPACE, UserError, WorkFailedError, is_disk_full
 from pipelines.lake.lock import file_lock, postgres_lock
 from pipelines.lake.tables import SCHEMAS, create_tables
 from pipelines.settings import Settings
@@ -94,8 +94,7 @@ def _faults_explained() -> Iterator[None]:
     except (duckdb.Error, OSError) as error:
         if is_disk_full(error):
             raise WorkFailedError(
-                f"The disk is full, or it fails: {_first_line(error)}. Nothing of this step was kept.",
-                "Free space and run it again; `truelift maintain` then gives back what the lake no longer needs.",
+                f"{DISK_FULL}: {_first_line(error)}. Nothing of this step was kept.", FREE_SPACE
             ) from error
         if isinstance(error, duckdb.OutOfMemoryException):
             raise WorkFailedError(

@@ -11,7 +11,7 @@ from typing import Any
 
 import duckdb
 
-from pipelines.errors import UserError, WorkFailedError
+from pipelines.errors import DISK_FULL, FREE_SPACE, UserError, WorkFailedError, is_disk_full
 from pipelines.lake.connection import Lake
 from pipelines.lake.tables import create_tables
 from pipelines.settings import Settings
@@ -82,6 +82,8 @@ class Build:
         lines = [f"{len(self.failed)} of {len(self.nodes)} dbt nodes failed; nothing was published."]
         lines += [f"  {node.name}: {_first_lines(node.message)}" for node in self.failed]
         lines += [f"    {dict(row)}" for node in self.failed for row in node.sample[:1]]
+        if any(is_disk_full(node.message or "") for node in self.failed):
+            raise WorkFailedError("\n".join([f"{DISK_FULL}.", *lines]), FREE_SPACE)
         raise WorkFailedError("\n".join(lines), "The full log is logs/dbt/dbt.log below TRUELIFT_HOME.")
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipelines.errors import WorkFailedError
+from pipelines.errors import DISK_FULL, FREE_SPACE, WorkFailedError, is_disk_full
 from pipelines.settings import PROJECT_DIR, Settings
 
 DBT_PROJECT = PROJECT_DIR / "dbt_project"
@@ -78,6 +78,8 @@ def _invoke(
         _close_connection()
     if outcome.result is None or outcome.exception is not None:
         reason = str(outcome.exception or "\n".join(errors) or "it gave no reason").strip()
+        if is_disk_full(reason):
+            raise WorkFailedError(f"{DISK_FULL}: {reason}.", FREE_SPACE)
         raise WorkFailedError(f"dbt could not run: {reason}", "See logs/dbt/dbt.log below TRUELIFT_HOME.")
     return outcome.result
 
