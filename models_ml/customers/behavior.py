@@ -81,24 +81,22 @@ class _Test:
     value: pl.Expr
     threshold: float
     extreme: float
-    reason: str
-    least_orders: tuple[str, int] = ("orders", 0)
+    reason: pl.Expr
+    orders: str = "orders"
+    least_orders: int = 0
     is_strict: bool = False
 
     def rows(self, customers: pl.LazyFrame) -> pl.LazyFrame:
         turn = 1 if self.extreme > self.threshold else -1
-        distance = turn * (pl.col("value") - self.threshold)
+        distance = turn * (self.value - self.threshold)
         strength = 0.5 + 0.5 * distance / abs(self.extreme - self.threshold)
-        return (
-            customers.filter(pl.col(self.least_orders[0]) >= self.least_orders[1])
-            .select("customer_id", value=self.value.cast(pl.Float64))
-            .filter(distance > 0 if self.is_strict else distance >= 0)
-            .select(
-                "customer_id",
-                pattern=pl.lit(self.pattern.value),
-                score=strength.clip(upper_bound=1.0),
-                reason=pl.format(self.reason, pl.col("value").round(2)),
-            )
+        return customers.filter(
+            pl.col(self.orders) >= self.least_orders, distance > 0 if self.is_strict else distance >= 0
+        ).select(
+            "customer_id",
+            pattern=pl.lit(self.pattern.value),
+            score=strength.cast(pl.Float64).clip(upper_bound=1.0),
+            reason=self.reason,
         )
 
 
@@ -141,68 +139,78 @@ def behavior_patterns(customers: pl.DataFrame, as_of: datetime, rules: BehaviorR
 
 
 def _tests(as_of: datetime, rules: BehaviorRules) -> tuple[_Test, ...]:
+    def whole(value: pl.Expr) -> pl.Expr:
+        return value.round().cast(pl.Int64)
+
     def days_since(column: str) -> pl.Expr:
         return (pl.lit(as_of) - pl.col(column)) / timedelta(days=1)
 
-    weeks = rules.window_days / 7
-    enough, enough_in_a_year = ("orders", rules.least_orders), ("orders_12m", rules.least_orders)
+    rank, weekend, category = pl.col("rank"), pl.col("weekend_share"), pl.col("top_category_share")
+    locations = pl.when(pl.col("locations") > 0).then(pl.col("locations"))
+    ratio = pl.when(pl.col("mean_month_spend") > 0).then(pl.col("peak_month_spend") / pl.col("mean_month_spend"))
+    newcomer, absent = days_since("first_order_at"), days_since("last_order_at")
     return (
         _Test(
-            Pattern.HIGH_SPENDER, pl.col("rank"), 1 - rules.top_spend_share, 1, "spends more than a share {} of others"
+            Pattern.HIGH_SPENDER,
+            value=rank,
+            threshold=1 - rules.top_spend_share,
+            extreme=1,
+            reason=pl.format("spent more than {} % of others", whole(100 * rank)),
         ),
         _Test(
             Pattern.FREQUENT_SHOPPER,
-            pl.col("orders") / weeks,
-            rules.orders_a_week,
-            _MOST_ORDERS_A_WEEK,
-            "{} orders a week",
+            value=pl.col("orders") * 7 / rules.window_days,
+            threshold=rules.orders_a_week,
+            extreme=_MOST_ORDERS_A_WEEK,
+            reason=pl.format("{} orders in {} days", whole(pl.col("orders")), pl.lit(rules.window_days)),
         ),
         _Test(
             Pattern.WEEKEND_SHOPPER,
-            pl.col("weekend_share"),
-            rules.weekend_share,
-            1,
-            "a share {} of orders on weekends",
-            enough,
+            value=weekend,
+            threshold=rules.weekend_share,
+            extreme=1,
+            reason=pl.format("{} % of orders on weekends", whole(100 * weekend)),
+            least_orders=rules.least_orders,
         ),
         _Test(
             Pattern.CATEGORY_FOCUSED,
-            pl.col("top_category_share"),
-            rules.category_share,
-            1,
-            "a share {} of orders in one category",
-            enough,
+            value=category,
+            threshold=rules.category_share,
+            extreme=1,
+            reason=pl.format("{} % in one category", whole(100 * category)),
+            least_orders=rules.least_orders,
         ),
         _Test(
             Pattern.LOCATION_CLUSTERED,
-            pl.when(pl.col("locations") > 0).then(pl.col("locations")),
-            rules.locations,
-            1,
-            "all orders in {} locations",
-            enough,
+            value=locations,
+            threshold=rules.locations,
+            extreme=1,
+            reason=pl.format("{} orders in {} locations", whole(pl.col("orders")), whole(locations)),
+            least_orders=rules.least_orders,
         ),
         _Test(
             Pattern.NEW_SHOPPER,
-            days_since("first_order_at"),
-            rules.new_days,
-            0,
-            "first order {} days ago",
+            value=newcomer,
+            threshold=rules.new_days,
+            extreme=0,
+            reason=pl.format("first order {} days ago", newcomer.floor().cast(pl.Int64)),
             is_strict=True,
         ),
         _Test(
             Pattern.INACTIVE,
-            days_since("last_order_at"),
-            rules.inactive_days,
-            rules.window_days,
-            "last order {} days ago",
+            value=absent,
+            threshold=rules.inactive_days,
+            extreme=rules.window_days,
+            reason=pl.format("last order {} days ago", absent.floor().cast(pl.Int64)),
             is_strict=True,
         ),
         _Test(
             Pattern.SEASONAL_SPENDER,
-            pl.when(pl.col("mean_month_spend") > 0).then(pl.col("peak_month_spend") / pl.col("mean_month_spend")),
-            rules.seasonal_ratio,
-            _MONTHS,
-            "the best month has {} times the mean",
-            enough_in_a_year,
+            value=ratio,
+            threshold=rules.seasonal_ratio,
+            extreme=_MONTHS,
+            reason=pl.format("the best month is {} % of the mean", whole(100 * ratio)),
+            orders="orders_12m",
+            least_orders=rules.least_orders,
         ),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+import sklearn.ensemble  # noqa: F401  loads the library whose threads are limited
 from threadpoolctl import threadpool_limits
 
 

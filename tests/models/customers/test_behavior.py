@@ -108,7 +108,7 @@ def test_the_strongest_pattern_is_primary_and_the_first_of_equals() -> None:
         "LOCATION_CLUSTERED": False,
         "INACTIVE": False,
     }
-    assert found["reason"].to_list()[0] == "a share 0.8 of orders on weekends"
+    assert found["reason"].to_list()[0] == "80 % of orders on weekends"
 
 
 def test_every_pattern_can_be_found_and_has_one_primary_per_customer() -> None:
