@@ -16,6 +16,12 @@ class SampleSize:
     treatment: int
     control: int
 
+    def __post_init__(self) -> None:
+        if min(self.treatment, self.control) < 1:
+            raise ValueError(
+                f"{self.treatment} and {self.control} users make no experiment; give each arm at least one."
+            )
+
     @property
     def total(self) -> int:
         """Users of both arms."""
@@ -46,6 +52,8 @@ def size_for_conversions(
     rate = _lifted(base_rate, lift)
     odds = _odds(treatment_share)
     for_error, for_power = _quantiles(confidence, power)
+    if form not in ("normal", "arcsine"):
+        raise ValueError(f"form is {form!r}; give 'normal' or 'arcsine'.")
     if form == "arcsine":
         effect = 2 * (math.asin(math.sqrt(rate)) - math.asin(math.sqrt(base_rate)))
         control = (for_error + for_power) ** 2 * (1 + 1 / odds) / effect**2
@@ -85,7 +93,7 @@ def power_for_conversions(base_rate: float, lift: float, size: SampleSize, *, co
     """Chance to find a lift that is there; the inverse of the ``normal`` form of :func:`size_for_conversions`."""
     rate = _lifted(base_rate, lift)
     null, alternative = _deviations(base_rate, rate, size.treatment / size.control)
-    critical = float(stats.norm.isf((1 - confidence) / 2))
+    critical, _ = _quantiles(confidence, 0.5)
     gap = abs(rate - base_rate) * math.sqrt(size.control)
     return float(stats.norm.cdf((gap - critical * null) / alternative))
 
@@ -95,6 +103,8 @@ def detectable_lift(base_rate: float, size: SampleSize, *, power: float = 0.8, c
 
     Raises ValueError when not even a rate of 100 % would be.
     """
+    if not 0 < base_rate < 1:
+        raise ValueError(f"base_rate is {base_rate}; give a number between 0 and 1.")
     most = (1 - base_rate) / base_rate * (1 - 1e-12)
 
     def shortfall(lift: float) -> float:

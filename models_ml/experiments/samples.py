@@ -29,7 +29,9 @@ class Conversions:
 
     @property
     def rate(self) -> float:
-        """Converting users per user, 0..1."""
+        """Converting users per user, 0..1. Raises ValueError when there are no users."""
+        if not self.users:
+            raise ValueError("An arm without users has no rate; ask only for those of arms with users.")
         return self.conversions / self.users
 
     def __add__(self, other: Conversions) -> Conversions:

@@ -88,6 +88,8 @@ def judge_targeting(
     Both are judged on the same bootstrap samples of users, drawn within arms, so their difference is paired. Reasons and
     errors as for :func:`targeting_curve`.
     """
+    if not (draws > 0 and 0 < confidence < 1):
+        raise ValueError(f"draws is {draws}, confidence {confidence}; give a positive number, and one between 0 and 1.")
     data, other = _experiment(score, treated, outcome), _experiment(response_score, treated, outcome)
     if isinstance(data, NotComputable):
         return data

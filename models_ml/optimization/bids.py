@@ -135,6 +135,8 @@ def recommend_bids(
     lowest, highest = np.full(len(rates.alpha), floor), np.full(len(rates.alpha), cap)
     if current is not None:
         now = np.asarray(current, dtype=np.float64)
+        if now.shape != rates.alpha.shape or not (np.isfinite(now) & (now >= 0)).all():
+            raise ValueError(f"current has shape {now.shape} or a negative or missing bid; give one for each unit.")
         lowest, highest = (np.clip(now * (1 + sign * max_change), floor, cap) for sign in (-1, 1))
     bid, low, high = (np.clip(each, lowest, highest) for each in wanted)
     raw = wanted[0]

@@ -243,7 +243,12 @@ def adstock(spend: ArrayLike, retention: float, carried: ArrayLike = 0.0) -> Flo
         )
     if not 0 <= retention < 1:
         raise ValueError(f"retention is {retention}; give the part that works on the next day, 0 up to but not 1.")
-    before = retention * np.broadcast_to(np.asarray(carried, dtype=np.float64), matrix.shape[1:])
+    held = np.asarray(carried, dtype=np.float64)
+    if held.shape not in ((), matrix.shape[1:]) or not (np.isfinite(held) & (held >= 0)).all():
+        raise ValueError(
+            f"carried has shape {held.shape} or a negative or missing number; give one per campaign, or 0."
+        )
+    before = retention * np.broadcast_to(held, matrix.shape[1:])
     found, _ = signal.lfilter([1 - retention], [1, -retention], matrix, axis=0, zi=before[np.newaxis])
     return np.asarray(found)
 

@@ -150,6 +150,11 @@ def test_counts_must_fit_together(users: int, conversions: int) -> None:
         Conversions(users, conversions)
 
 
+def test_nobody_has_no_rate() -> None:
+    with pytest.raises(ValueError, match="without users"):
+        newcombe_difference(Conversions(0, 0), BASE)
+
+
 @pytest.mark.parametrize("confidence", [0.0, 1.0, math.nan])
 def test_confidence_is_a_probability(confidence: float) -> None:
     with pytest.raises(ValueError, match="confidence is"):

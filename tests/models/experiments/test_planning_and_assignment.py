@@ -79,6 +79,22 @@ def test_impossible_plans_are_mistakes(base: float, lift: float, extra: dict[str
         size_for_conversions(base, lift, **extra)
 
 
+def test_mistakes_in_plans_are_named() -> None:
+    size = SampleSize(100, 100)
+    with pytest.raises(ValueError, match="make no experiment"):
+        SampleSize(0, 5)
+    with pytest.raises(ValueError, match="confidence is"):
+        power_for_conversions(0.1, 0.1, size, confidence=1.0)
+    with pytest.raises(ValueError, match="base_rate is"):
+        detectable_lift(0.0, size)
+    with pytest.raises(ValueError, match="form is"):
+        size_for_conversions(0.1, 0.1, form="exact")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="mean is"):
+        size_for_means(0.0, 1.0, 0.1)
+    with pytest.raises(ValueError, match="correlation is"):
+        size_for_means(1.0, 1.0, 0.1, correlation=1.0)
+
+
 def test_too_few_users_detect_nothing() -> None:
     with pytest.raises(ValueError, match="can't detect any lift"):
         detectable_lift(0.5, SampleSize(2, 2))
@@ -113,6 +129,14 @@ def test_a_larger_share_keeps_whom_a_smaller_one_held_out() -> None:
     assert not shares[0].any()
     assert shares[-1].all()
     assert all((small <= large).all() for small, large in pairwise(shares))
+
+
+def test_a_share_ends_at_its_bucket() -> None:
+    """7 % are buckets 0 to 699, although 0.07·10,000 is a little more than 700 in floating point."""
+    users = pl.Series([f"user-{number}" for number in range(60_000)])
+    buckets = [bucket("a", user) for user in users]
+    last, next_one = buckets.index(699), buckets.index(700)
+    assert is_held_out("a", users[[last, next_one]], 0.07).to_list() == [True, False]
 
 
 def test_only_known_users_and_real_shares_can_be_assigned() -> None:

@@ -111,6 +111,8 @@ def test_mistakes_are_named() -> None:
         fit_uplift("t", outcome, arm, outcome)
     with pytest.raises(ValueError, match="one per user"):
         targeting_curve(outcome[:9], arm, outcome)
+    with pytest.raises(ValueError, match="draws is 0"):
+        judge_targeting(outcome, outcome, arm, outcome, seed=1, draws=0)
     with pytest.raises(ValueError, match="not finite"):
         targeting_curve(np.where(arm, np.nan, 1.0), arm, outcome)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -231,6 +232,8 @@ def test_fits_refuse_broken_numbers(bad: float) -> None:
         fit_power_curves(spend, np.where(np.arange(30)[:, None] == 3, bad, revenue))
     with pytest.raises(ValueError, match="retention is"):
         fit_power_curves(spend, revenue, retention=1.0)
+    with pytest.raises(ValueError, match="carried has shape"):
+        adstock(spend, 0.5, [1.0, 2.0])
     with pytest.raises(ValueError, match="candidates is empty"):
         choose_retention(spend, revenue, [])
 
@@ -332,6 +335,23 @@ def test_bids_are_worth_what_they_bring() -> None:
     assert limited.bid == pytest.approx([0.13, 0.1, 2.0])
     assert limited.limited_by == (BidLimit.MAX_CHANGE, BidLimit.FLOOR, BidLimit.CAP)
     assert plain.limited_by == (BidLimit.NONE,) * 3
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"target_roas": 0.0}, "target_roas"),
+        ({"floor": 2.0, "cap": 1.0}, "floor ≤ cap"),
+        ({"value": -1.0}, "A value or multiplier"),
+        ({"multiplier": [1.0, np.nan]}, "A value or multiplier"),
+        ({"current": [1.0]}, "current has shape"),
+    ],
+)
+def test_bids_refuse_broken_numbers(changes: dict[str, Any], message: str) -> None:
+    rates = SmoothedRates(np.array([20.0, 2.0]), np.array([980.0, 98.0]), 0.02, 100.0)
+    asked: dict[str, Any] = {"value": 50.0, "target_roas": 4.0} | changes
+    with pytest.raises(ValueError, match=message):
+        recommend_bids(rates, **asked)
 
 
 def test_multipliers_are_shrunk_and_capped() -> None:
