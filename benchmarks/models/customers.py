@@ -74,7 +74,7 @@ def measure(bench: Bench) -> Result:
     ratio = figure("lifetimes' time over ours", "times", ratios)
     figures += [figure("the same fitted by lifetimes", "s", peer), ratio]
     targets.append(Target("lifetimes' time over ours (median)", "times", ratio.median, 10.0, at_least=True))
-    return Result("models_customers", tuple(figures), tuple(targets))
+    return Result("customers", tuple(figures), tuple(targets))
 
 
 def _run(job: str, customers: int) -> tuple[Mapping[str, float], float]:

@@ -213,7 +213,7 @@ def plot() -> Figure:
         axes.set(xlabel="rank")
         axes.spines[["top", "right"]].set_visible(False)
     figure.axes[0].set_ylabel("bought, %")
-    figure.axes[0].legend(frameon=False, fontsize=8)
+    figure.axes[1].legend(frameon=False, fontsize=8)
     return figure
 
 
