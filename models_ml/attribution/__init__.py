@@ -3,14 +3,14 @@
 ``attribute(collect_paths(touches, conversions)).to_frame()`` goes all the way.
 """
 
-from models_ml.attribution.attribute import Attribution, attribute
-from models_ml.attribution.bootstrap import CreditIntervals, bootstrap
+from models_ml.attribution.chain import OrderChoice, RemovalEffects, choose_order, markov, removal_effects
 from models_ml.attribution.credit import Credit, Model, join_spend
-from models_ml.attribution.markov import OrderChoice, RemovalEffects, choose_order, markov, removal_effects
+from models_ml.attribution.games import shapley, shapley_simplified
+from models_ml.attribution.intervals import CreditIntervals, bootstrap
 from models_ml.attribution.paths import DEFAULT_RULES, PathRules, Paths, Repeats, collect_paths
-from models_ml.attribution.restatement import Cause, restatement
+from models_ml.attribution.restatements import Cause, restatement
 from models_ml.attribution.rule_based import first_touch, last_touch, linear, position, time_decay
-from models_ml.attribution.shapley import shapley, shapley_simplified
+from models_ml.attribution.run import Attribution, attribute
 
 __all__ = [
     "DEFAULT_RULES",

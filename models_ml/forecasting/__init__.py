@@ -3,9 +3,9 @@
 ``forecast_all(series_by(frame), 30, seed).to_frame()`` forecasts every series of a frame.
 """
 
-from models_ml.forecasting.backtest import Accuracy, Backtest, backtest
+from models_ml.forecasting.backtests import Accuracy, Backtest, backtest
 from models_ml.forecasting.champion import Champion, choose_champion
-from models_ml.forecasting.forecast import LEVELS, Forecast, Forecasts, Total, forecast, forecast_all
+from models_ml.forecasting.forecasts import LEVELS, Forecast, Forecasts, Total, forecast, forecast_all
 from models_ml.forecasting.models import LEAST_DAYS, Model
 from models_ml.forecasting.scale import Scale, suitable_scale
 from models_ml.forecasting.scenario import Scenario, plan_spend

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from models_ml.forecasting.backtest import Backtest, backtest
+from models_ml.forecasting.backtests import Backtest, backtest
 from models_ml.forecasting.models import Model
 from models_ml.reasons import NotComputable
 from models_ml.series import WEEK, DailySeries

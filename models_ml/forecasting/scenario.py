@@ -9,7 +9,7 @@ from datetime import timedelta
 import numpy as np
 from statsmodels.tsa.statespace.structural import UnobservedComponents
 
-from models_ml.forecasting.forecast import DRAWS, Forecast
+from models_ml.forecasting.forecasts import DRAWS, Forecast
 from models_ml.forecasting.models import LEAST_DAYS, Model, fitted
 from models_ml.reasons import NotComputable, Reason
 from models_ml.series import WEEK, DailySeries, Floats

@@ -26,7 +26,7 @@ from models_ml.attribution import (
     shapley_simplified,
     time_decay,
 )
-from models_ml.attribution.attribute import FUNCTIONS
+from models_ml.attribution.run import FUNCTIONS
 from models_ml.reasons import NotComputable, Reason
 from tests.models.attribution.journeys import CHANNELS, Row, by_channel, credit_by_shares, doubling, paths_of, rows
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -11,10 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models_ml.attribution import Paths, shapley, shapley_simplified
+from models_ml.attribution import Paths, games, shapley, shapley_simplified
 from tests.models.attribution.journeys import CHANNELS, Row, by_channel, paths_of, rows, shapley_by_permutations
 
-MODULE = importlib.import_module("models_ml.attribution.shapley")
 MEASURES = ("conversions", "revenue")
 
 
@@ -22,7 +20,7 @@ MEASURES = ("conversions", "revenue")
 def way(request: pytest.FixtureRequest) -> Iterator[str]:
     """Both ways of computing, whatever the number of channels."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(MODULE, "MOST_CHANNELS_OF_A_LATTICE", 20 if request.param == "lattice" else 0)
+        patch.setattr(games, "MOST_CHANNELS_OF_A_LATTICE", 20 if request.param == "lattice" else 0)
         yield request.param
 
 
@@ -84,9 +82,9 @@ def test_both_ways_agree_on_many_channels(channels: int) -> None:
     paths = random_paths(channels, journeys=4000, seed=channels)
     with pytest.MonkeyPatch.context() as patch:
         for measure in MEASURES:
-            patch.setattr(MODULE, "MOST_CHANNELS_OF_A_LATTICE", 20)
+            patch.setattr(games, "MOST_CHANNELS_OF_A_LATTICE", 20)
             by_lattice = values_of(paths, measure)
-            patch.setattr(MODULE, "MOST_CHANNELS_OF_A_LATTICE", 0)
+            patch.setattr(games, "MOST_CHANNELS_OF_A_LATTICE", 0)
             assert values_of(paths, measure) == pytest.approx(by_lattice, rel=1e-7, abs=1e-7)
 
 

@@ -9,7 +9,7 @@ from datetime import date, timedelta
 import numpy as np
 import polars as pl
 
-from models_ml.forecasting.forecast import LEVELS, forecast
+from models_ml.forecasting.forecasts import LEVELS, forecast
 from models_ml.forecasting.models import LEAST_DAYS, Model
 from models_ml.reasons import NotComputable, Reason
 from models_ml.series import WEEK, DailySeries, Floats

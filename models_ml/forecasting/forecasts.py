@@ -62,10 +62,11 @@ class Forecast:
     def to_frame(self) -> pl.DataFrame:
         """One row per day: ``date, horizon, model, expected`` and ``lower_50 … upper_95``."""
         days = range(len(self))
+        lower, upper = np.quantile(self.paths, _tails(np.array(LEVELS)), axis=0)
         bounds = {
             f"{side}_{level * 100:.0f}": bound
-            for level in LEVELS
-            for side, bound in zip(("lower", "upper"), self.interval(level), strict=True)
+            for number, level in enumerate(LEVELS)
+            for side, bound in (("lower", lower[number]), ("upper", upper[number]))
         }
         dates = [self.start + timedelta(days=day) for day in days]
         names = {"date": dates, "horizon": [day + 1 for day in days], "model": [str(self.model)] * len(self)}
