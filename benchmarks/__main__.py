@@ -16,7 +16,7 @@ from benchmarks import batch, ingest, queries, simulator, ten_million
 from benchmarks.bench import Bench
 from benchmarks.homes import Scratch
 from benchmarks.machine import machine, versions
-from benchmarks.models import customers, experiments, optimization
+from benchmarks.models import attribution, customers, experiments, forecasting, optimization
 from benchmarks.report import README, write_readme
 from benchmarks.results import RESULTS, Record, Result, tables, write_record
 from pipelines.errors import TrueliftError, UserError
@@ -28,8 +28,10 @@ BENCHMARKS: Mapping[str, Callable[[Bench], Result]] = {
     "ingest": ingest.measure,
     "batch": batch.measure,
     "queries": queries.measure,
+    "attribution": attribution.measure,
     "customers": customers.measure,
     "experiments": experiments.measure,
+    "forecasting": forecasting.measure,
     "optimization": optimization.measure,
 }
 """All benchmarks in the order in which they run: the lake that ``ten_million`` builds serves those after it."""
