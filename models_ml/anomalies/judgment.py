@@ -58,16 +58,21 @@ class Judgment:
         What could not be judged has nulls and its reason. ``kind`` is null for days that are no anomaly.
         """
         days = pl.date_range(self.series.start, self.series.end, eager=True)
-        drop = pl.when(pl.col("value") == 0).then(pl.lit(str(Kind.ZERO_VALUE))).otherwise(pl.lit(str(Kind.DROP)))
-        kind = pl.when(pl.col("value") > pl.col("expected")).then(pl.lit(str(Kind.SPIKE))).otherwise(drop)
+        kind = (
+            pl.when(pl.col("value") > pl.col("expected"))
+            .then(pl.lit(str(Kind.SPIKE)))
+            .when(pl.col("value") == 0)
+            .then(pl.lit(str(Kind.ZERO_VALUE)))
+            .otherwise(pl.lit(str(Kind.DROP)))
+        )
         percent = (pl.col("value") / pl.col("expected") - 1) * 100
         return pl.DataFrame(
             {
                 "date": days,
                 "judged": np.where(self.weekly, "week", "day"),
                 "value": self.values,
-                "expected": self.expected,
-                "score": self.scores,
+                "expected": pl.Series(self.expected).fill_nan(None),
+                "score": pl.Series(self.scores).fill_nan(None),
                 "is_anomaly": self.alerts,
                 "reason": [None if reason is None else str(reason) for reason in self.reasons],
             },
@@ -77,9 +82,9 @@ class Judgment:
             pl.lit(str(self.detector)).alias("detector"),
             "judged",
             "value",
-            pl.col("expected").fill_nan(None),
+            "expected",
             pl.when(pl.col("expected") > 0).then(percent).alias("deviation_percent"),
-            pl.col("score").fill_nan(None),
+            "score",
             "is_anomaly",
             pl.when("is_anomaly").then(kind).alias("kind"),
             "reason",

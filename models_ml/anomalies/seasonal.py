@@ -28,8 +28,8 @@ def seasonal_residual(series: DailySeries, incidents: Collection[date] = ()) -> 
     weekdays' medians, and the median of the last 28 days over their factors. Roots make the spread of counts and of
     sums of them the same at every level. Neither the judged day nor an incident is in a baseline.
 
-    Where a day is so noisy that not even a zero would stand out (3 scales exceed √ŷ), the sum of the seven days up to
-    it is judged instead, against the median of the eight such sums before it that share no day with it or each other.
+    Where days are so noisy that not even a zero would stand out (3 sd of the residuals exceed √ŷ), the sum of the seven
+    days up to it is judged instead, against the median of the eight such sums before it that share no day with it or each other.
 
     Reasons: ``too_short_history``, ``zero_baseline`` (nothing is expected), ``no_variation`` (the residuals have no
     spread to measure by). Raises ValueError for a value below 0.
@@ -43,22 +43,22 @@ def seasonal_residual(series: DailySeries, incidents: Collection[date] = ()) -> 
     baseline = days_before(usual, BASELINE_DAYS)
     weeks = baseline.reshape(len(usual), -1, WEEK)
     weekdays = known_median(weeks.swapaxes(1, 2))
-    factors = weekdays / weekdays.mean(axis=1, keepdims=True)
     with np.errstate(divide="ignore", invalid="ignore"):
+        factors = weekdays / weekdays.mean(axis=1, keepdims=True)
         leveled = weeks[:, : LEVEL_DAYS // WEEK] / factors[:, None, :]
     level = known_median(np.where(np.isfinite(leveled), leveled, np.nan).reshape(len(usual), -1))
     known = np.isfinite(baseline).sum(axis=1)
     expected = np.where(known >= LEAST_DAYS, level * factors[:, -1], np.nan)
     expected = np.where((known >= LEAST_DAYS) & (weekdays.sum(axis=1) == 0), 0.0, expected)
-    scale = _scale(usual, expected, skip=0)
+    scale, noise = _spread(usual, expected, skip=0)
 
     sums = days_before(np.append(usual, np.nan), WEEK)[1:].sum(axis=1)
     values_of_weeks = days_before(np.append(series.values, np.nan), WEEK)[1:].sum(axis=1)
     before = days_before(sums, BASELINE_DAYS)[:, WEEK - 1 :: WEEK]
     expected_sums = np.where(np.isfinite(before).sum(axis=1) >= LEAST_DAYS // WEEK, known_median(before), np.nan)
-    scale_of_sums = _scale(sums, expected_sums, skip=WEEK - 1)
+    scale_of_sums, _ = _spread(sums, expected_sums, skip=WEEK - 1)
 
-    weekly = ALERT * scale > np.sqrt(expected)
+    weekly = ALERT * noise > np.sqrt(expected)
     expected = np.where(weekly, expected_sums, expected)
     scale = np.where(weekly, scale_of_sums, scale)
     values = np.where(weekly, values_of_weeks, series.values)
@@ -78,13 +78,17 @@ def seasonal_residual(series: DailySeries, incidents: Collection[date] = ()) -> 
     )
 
 
-def _scale(usual: Floats, expected: Floats, skip: int) -> Floats:
-    """The spread of the residuals of the 56 days before each, but for the nearest ``skip``, which overlap with it."""
+def _spread(usual: Floats, expected: Floats, skip: int) -> tuple[Floats, Floats]:
+    """Scale and standard deviation of the residuals of the 56 days before each day.
+
+    The nearest ``skip`` are left out, as they overlap with it.
+    """
     residuals = days_before(np.sqrt(usual) - np.sqrt(expected), BASELINE_DAYS + skip)[:, skip:]
     center = known_median(residuals)[:, None]
-    robust = 1.4826 * known_median(np.abs(residuals - center))
-    scale = np.maximum(robust, 0.5 * deviation(residuals, axis=1))
-    return np.where(np.isfinite(residuals).sum(axis=1) >= LEAST_DAYS, scale, np.nan)
+    sd = deviation(residuals, axis=1)
+    scale = np.maximum(1.4826 * known_median(np.abs(residuals - center)), 0.5 * sd)
+    enough = np.isfinite(residuals).sum(axis=1) >= LEAST_DAYS
+    return np.where(enough, scale, np.nan), np.where(enough, sd, np.nan)
 
 
 def _reason(expected: float, scale: float) -> Reason | None:
