@@ -98,9 +98,8 @@ def bounds_of(limits: Limits, campaigns: int) -> Bounds:
     current = _current(limits, campaigns)
     if current is not None:
         if limits.max_change is not None:
-            running = current > 0
-            np.maximum(lower, current * (1 - limits.max_change), out=lower, where=running)
-            np.minimum(upper, current * (1 + limits.max_change), out=upper, where=running)
+            np.maximum(lower, current * (1 - limits.max_change), out=lower)
+            np.minimum(upper, current * (1 + limits.max_change), out=upper, where=current > 0)
         locked = _locked(limits, campaigns)
         if locked is not None:
             _check_locked(limits, current, locked, campaigns)

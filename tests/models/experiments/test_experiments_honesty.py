@@ -205,9 +205,9 @@ def test_incrementality_covers_what_the_campaign_caused() -> None:
 def test_the_gate_seldom_ships_a_model_of_nothing() -> None:
     rng = np.random.default_rng(10)
     shipped = 0
-    for _ in range(100):
-        arm, outcome = rng.random(2_000) < 0.5, (rng.random(2_000) < 0.1).astype(float)
-        judged = judge_targeting(rng.random(2_000), rng.random(2_000), arm, outcome, seed=1, draws=200)
+    for _ in range(80):
+        arm, outcome = rng.random(1_000) < 0.5, (rng.random(1_000) < 0.1).astype(float)
+        judged = judge_targeting(rng.random(1_000), rng.random(1_000), arm, outcome, seed=1, draws=100)
         assert isinstance(judged, TargetingGate)
         shipped += judged.ships
-    assert shipped <= 5
+    assert shipped <= 4

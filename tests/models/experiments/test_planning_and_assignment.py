@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.power import NormalIndPower, tt_ind_solve_power
-from statsmodels.stats.proportion import proportion_effectsize
+from statsmodels.stats.proportion import proportion_effectsize, samplesize_proportions_2indep_onetail
 
 from models_ml.experiments import (
     AllocationCheck,
@@ -43,6 +43,9 @@ def test_sizes_are_those_of_statsmodels() -> None:
         expected = NormalIndPower().solve_power(effect, alpha=0.1, power=0.9, ratio=share / (1 - share))
         found = size_for_conversions(0.02, 0.15, power=0.9, confidence=0.9, treatment_share=share, form="arcsine")
         assert found.control == pytest.approx(expected, abs=1.5)
+        treated = samplesize_proportions_2indep_onetail(0.003, 0.02, 0.9, ratio=(1 - share) / share, alpha=0.1)
+        normal = size_for_conversions(0.02, 0.15, power=0.9, confidence=0.9, treatment_share=share)
+        assert normal.treatment == pytest.approx(treated, abs=1.5)
     t_based = tt_ind_solve_power(0.05 * 30 / 60, alpha=0.05, power=0.8)
     assert size_for_means(30, 60, 0.05).control == pytest.approx(t_based, rel=0.001)
 
