@@ -76,7 +76,7 @@ def _auc(y: Floats, p: Floats) -> Metric:
 
 
 def _placements(y: Floats, p: Floats) -> tuple[Floats, Floats]:
-    """Of each positive the share of negatives below it, of each negative the share of positives above; ties count ½.
+    """Of each positive the share of negatives below it, of each negative the share of positives below; ties count ½.
 
     Written by hand, for no kept library gives an AUC's variance: DeLong, DeLong and Clarke-Pearson (1988), Biometrics 44,
     by midranks as in Sun and Xu (2014), IEEE Signal Processing Letters 21.
@@ -85,7 +85,7 @@ def _placements(y: Floats, p: Floats) -> tuple[Floats, Floats]:
     rank = rankdata(p)
     above = (rank[positive] - rankdata(p[positive])) / (~positive).sum()
     below = (rank[~positive] - rankdata(p[~positive])) / positive.sum()
-    return np.asarray(above), np.asarray(1 - below)
+    return np.asarray(above), np.asarray(below)
 
 
 def _deviation(wins: Floats, losses: Floats) -> float:

@@ -203,6 +203,14 @@ def test_where_no_one_leaves_the_rate_of_the_past_goes_on() -> None:
     assert expected == pytest.approx(near, rel=1e-5)
 
 
+def test_where_all_leave_alike_the_model_without_leaving_is_no_way_out() -> None:
+    ages = np.random.default_rng(0).uniform(30, 90, 1_500)
+    x, t_x, _ = btyd.bg_nbd_customers((1.0, 5.0, 3e5, 7e5), ages, seed=0)
+    found = fit_bg_nbd(x, t_x, ages)
+    assert isinstance(found, NotComputable)
+    assert found.reason is Reason.NOT_CONVERGED
+
+
 def test_without_repeat_purchases_there_is_a_reason() -> None:
     assert fit_bg_nbd([], [], []) == NotComputable(Reason.NO_DATA, "There is no customer.")
     none = fit_bg_nbd([0, 0, 0], [0, 0, 0], [5, 6, 7])

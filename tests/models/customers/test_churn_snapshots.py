@@ -73,6 +73,12 @@ def test_labels_by_hand(orders: list[tuple[int, int, float]]) -> None:
     assert found == {who: int(not any(0 <= day < 30 for day in hours[who])) for who in population}
 
 
+@pytest.mark.parametrize(("hours", "churned"), [(-1, 1), (0, 0), (30 * 24 - 1, 0), (30 * 24, 1)])
+def test_the_label_window_begins_with_the_cutoff_and_ends_before_its_last_instant(hours: int, churned: int) -> None:
+    orders = frame([(1, 199 * 24, 5.0), (1, 200 * 24 + hours, 5.0)])
+    assert churn_labels(orders, CUT)["churned"].to_list() == [churned]
+
+
 def test_no_feature_sees_past_its_cutoff() -> None:
     orders = made_up_orders()
     after = pl.col("ordered_at") >= CUT

@@ -9,9 +9,11 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.sparse import csr_array
 from sklearn.metrics.pairwise import cosine_similarity
 
 from models_ml.customers import ItemSimilarity, fit_item_similarity, recommend
+from models_ml.customers.recommendations import _top
 from models_ml.reasons import NotComputable, Reason
 
 PURCHASE = st.tuples(st.integers(0, 14), st.sampled_from("abcdefgh"))
@@ -116,6 +118,14 @@ def test_equals_go_to_the_better_seller() -> None:
     model = fitted(rows, neighbors=2)
     found = recommend(model, pl.Series([1]), pairs([(1, "c")]), pairs([]), count=2)
     assert found["product_id"].to_list() == ["a", "b"]
+
+
+def test_the_largest_of_a_row_are_found_in_whatever_order_it_is_stored() -> None:
+    values = np.array([0.5, 0.5, -1.0, 0.9, 0.5, 0.2], dtype=np.float32)
+    stored = csr_array((values, np.array([3, 1, 0, 2, 4, 0]), np.array([0, 5, 5, 6])), (3, 5))
+    columns, found = _top(stored, 3)
+    assert columns.tolist() == [[2, 1, 3], [-1, -1, -1], [0, -1, -1]]
+    assert found[0] == pytest.approx([0.9, 0.5, 0.5])
 
 
 def test_a_basket_counts_once_and_the_order_of_rows_not_at_all() -> None:

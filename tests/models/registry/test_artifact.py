@@ -16,6 +16,7 @@ from sklearn.linear_model import LogisticRegression
 from models_ml.customers import BgNbd, fit_bg_nbd
 from models_ml.customers.likelihood import Convergence
 from models_ml.registry import dump, hash_of, load
+from tests.models.customers import btyd
 
 
 @dataclass(frozen=True)
@@ -82,9 +83,8 @@ def test_the_archive_holds_no_pickle() -> None:
 
 
 def test_a_fitted_lifetime_model_is_stored() -> None:
-    x = np.random.default_rng(2).geometric(0.4, 400) - 1
-    age = np.random.default_rng(3).uniform(20, 50, 400)
-    model = fit_bg_nbd(x, np.where(x > 0, 0.6 * age, 0), age)
+    sample = btyd.cdnow()
+    model = fit_bg_nbd(sample["x"], sample["t_x"], sample["T"])
     assert isinstance(model, BgNbd)
     content = dump(model, [BgNbd, Convergence])
     assert load(content, [BgNbd, Convergence], hash_of(content)) == model
