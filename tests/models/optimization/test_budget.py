@@ -162,6 +162,24 @@ def test_profit_stops_where_money_no_longer_pays() -> None:
     assert capped.binding == ("total", "cap")
 
 
+@given(st.integers(1_000, 1_000_000), st.floats(0.1, 0.9))
+def test_the_most_profitable_total_is_a_best_split_of_itself(seed: int, margin: float) -> None:
+    problem = budgets.random_problem(seed)
+    plan = allocate_budget(problem.curves, 2 * problem.total, problem.limits, margin=margin)
+    spent = float(plan.spend.sum())
+    assert allocate_budget(problem.curves, spent, problem.limits).revenue.sum() == pytest.approx(
+        plan.revenue.sum(), rel=1e-9
+    )
+
+    def profit(total: float) -> float:
+        return margin * float(allocate_budget(problem.curves, total, problem.limits).revenue.sum()) - total
+
+    for other in (0.999 * spent, 1.001 * spent):
+        if other <= 2 * problem.total:
+            with suppress(InfeasibleBudgetError):
+                assert profit(other) <= profit(spent) + 1e-9 * spent
+
+
 @pytest.mark.parametrize("seed", range(12))
 def test_minimum_viable_spends_against_brute_force(seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -329,9 +347,9 @@ def test_mistakes_are_named(make: Any, message: str) -> None:
 
 
 @pytest.mark.slow
-def test_it_agrees_with_a_convex_solver_on_a_thousand_cases() -> None:
+def test_it_agrees_with_a_convex_solver_on_hundreds_of_cases() -> None:
     worst = 0.0
-    for seed in range(10_000, 11_000):
+    for seed in range(10_000, 10_400):
         problem = budgets.random_problem(seed)
         plan = allocate_budget(problem.curves, problem.total, problem.limits)
         optimum = budgets.convex_optimum(problem)
