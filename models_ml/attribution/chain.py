@@ -90,8 +90,7 @@ def removal_effects(paths: Paths, order: int = 1) -> RemovalEffects | NotComputa
     if nothing:
         return nothing
     chain = _chain(paths, order)
-    outcomes = np.stack([paths.conversions.sum(), paths.revenue.sum()]) / paths.journeys.sum()
-    lost = _lost_at_order_one(chain) if order == 1 else _lost(chain)
+    outcomes, lost = _removals_at_order_one(chain) if order == 1 else _removals(chain)
     conversions, revenue = np.divide(lost, outcomes[:, None], out=np.zeros_like(lost), where=outcomes[:, None] > 0)
     return RemovalEffects(paths.channels, order, conversions, revenue, float(outcomes[0]))
 
@@ -188,34 +187,34 @@ def _states(paths: Paths, order: int) -> Integers:
     return states
 
 
-def _lost_at_order_one(chain: _Chain) -> Floats:
+def _removals_at_order_one(chain: _Chain) -> tuple[Floats, Floats]:
+    """Conversion probability and expected revenue of a journey; and what each loses with each channel (2, channels)."""
     visited = np.flatnonzero(chain.visits)
     visits = chain.visits[visited]
-    stays = np.eye(len(visited)) - chain.steps.toarray()[np.ix_(visited, visited)] / visits[:, None]
-    inverse = np.linalg.inv(stays)
+    inverse = np.linalg.inv(np.eye(len(visited)) - chain.steps.toarray()[np.ix_(visited, visited)] / visits[:, None])
     start = chain.starts[visited] / chain.starts.sum()
-    passes = start @ inverse / np.diag(inverse)
+    outlook = chain.gains[:, visited] / visits @ inverse.T
     lost = np.zeros((2, len(chain.holds)))
-    lost[:, chain.holds[:, visited].argmax(axis=0)] = passes * (chain.gains[:, visited] / visits @ inverse.T)
-    return lost
+    lost[:, chain.holds[:, visited].argmax(axis=0)] = outlook * (start @ inverse / np.diag(inverse))
+    return outlook @ start, lost
 
 
-def _lost(chain: _Chain) -> Floats:
-    """What the conversion probability and the expected revenue lose by the removal of each channel."""
+def _removals(chain: _Chain) -> tuple[Floats, Floats]:
+    """The same at any order."""
     visited = np.flatnonzero(chain.visits)
-    onward = (sparse.diags_array(1 / chain.visits[visited]) @ chain.steps[visited][:, visited]).tocsr()
+    visits = chain.visits[visited]
+    onward = (sparse.diags_array(1 / visits) @ chain.steps[visited][:, visited]).tocsr()
     back = onward.T.tocsr()
-    start = chain.starts[visited] / chain.starts.sum()
-    usual = chain.visits[visited] / chain.starts.sum()
-    outlook = np.stack([_solved(onward, gain) for gain in chain.gains[:, visited] / chain.visits[visited]])
+    start, usual = chain.starts[visited] / chain.starts.sum(), visits / chain.starts.sum()
+    outlook = np.stack([_solved(onward, gain) for gain in chain.gains[:, visited] / visits])
     lost = np.zeros((2, len(chain.holds)))
     for channel, holds in enumerate(chain.holds[:, visited]):
         gone, rest = np.flatnonzero(holds), np.flatnonzero(~holds)
         if len(gone):
-            visits = _solved(back[rest][:, rest], start[rest], usual[rest])
+            before = _solved(back[rest][:, rest], start[rest], usual[rest])
             # Where journeys first meet the channel, and what they would have brought from there.
-            lost[:, channel] = outlook[:, gone] @ (start[gone] + back[gone][:, rest] @ visits)
-    return lost
+            lost[:, channel] = outlook[:, gone] @ (start[gone] + back[gone][:, rest] @ before)
+    return outlook @ start, lost
 
 
 def _solved(steps: sparse.csr_array, right: Floats, guess: Floats | None = None) -> Floats:

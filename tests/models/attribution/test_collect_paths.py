@@ -28,7 +28,7 @@ from tests.models.attribution.journeys import (
 )
 
 KINDS = ("view", "click", "delivery")
-HOURS = st.integers(0, 12 * 24)
+HOURS = st.integers(0, 5 * 24)
 RULES = st.builds(
     PathRules,
     lookback=st.sampled_from([timedelta(days=1), timedelta(days=3)]),
@@ -170,6 +170,21 @@ def test_zones_and_precisions_of_the_same_instants_give_the_same_paths() -> None
         for frame in (touches_frame(found), conversions_frame(ends))
     ]
     assert collect_paths(*elsewhere).to_frame().equals(plain.to_frame())
+
+
+@pytest.mark.parametrize(
+    ("repeats", "ages"), [(Repeats.UNIQUE, [6, 3, 1]), (Repeats.EXPOSURE, [3, 1]), (Repeats.FIRST, [6, 1])]
+)
+def test_the_touch_that_stands_for_repeats_lends_its_age(repeats: Repeats, ages: list[int]) -> None:
+    found = [
+        Touch(number, "u", at(day), channel, "click", None)
+        for number, (day, channel) in enumerate([(0, "a"), (3, "a"), (5, "b")])
+    ]
+    rules = PathRules(repeats=repeats, half_life=timedelta(days=1))
+    paths = collect_paths(touches_frame(found), conversions_frame([Conversion(1, "u", at(6), 10.0)]), rules)
+    weights = 0.5 ** np.array(ages)
+    assert paths.decayed_conversions == pytest.approx(weights / weights.sum())
+    assert paths.decayed_revenue == pytest.approx(10 * weights / weights.sum())
 
 
 def test_touches_of_one_instant_follow_their_ids() -> None:
