@@ -18,7 +18,8 @@ LEAST_VARIATION = 0.15
 
 LEAST_DAYS = 7
 _LEAST_EXPONENT, _MOST_EXPONENT = 0.05, 0.98
-_STEPS = 60
+_ANY_EXPONENT = (-3.0, 5.0)
+_STEPS = 100
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ def fit_power_curves(
     0.8 for a campaign whose spend varied less than 15 % (standard deviation ÷ mean over its days with spend) or ran fewer
     than seven days; then only a is fitted. With a ``retention`` spend is :func:`adstock`, ``carried`` from before the first day.
 
-    A campaign without revenue gets a = 0. Revenue must be what spend causes (incremental, else attributed). Reasons: no_data,
+    A campaign without revenue gets a = 0; revenue of a day on which no spend worked is not counted. Revenue must be what spend causes (incremental, else attributed). Reasons: no_data,
     no_conversions (no revenue at all), no_variation (no spend). Raises ValueError when a number is negative or missing.
     """
     working, earned = adstock(spend, retention, carried), np.asarray(revenue, dtype=np.float64)
@@ -63,9 +64,8 @@ def fit_power_curves(
     active = working > 0
     idle = ~active.any(axis=0)
     if idle.any():
-        return NotComputable(
-            Reason.NO_VARIATION, f"{int(idle.sum())} campaigns never spent, first {int(np.argmax(idle))}."
-        )
+        details = f"{int(idle.sum())} campaigns never spent, first {int(np.argmax(idle))}; leave them out."
+        return NotComputable(Reason.NO_VARIATION, details)
     days = active.sum(axis=0)
     mean = working.sum(axis=0) / days
     spread = np.sqrt((np.where(active, working - mean, 0.0) ** 2).sum(axis=0) / days)
@@ -89,33 +89,57 @@ def fit_power_curves(
 def _posterior(logs: Floats, earned: Floats, active: NDArray[np.bool_]) -> tuple[Floats, Floats]:
     """Mode and deviation of the exponents.
 
-    The level is profiled out: at its best, expected revenue sums to the earned. The dispersion is the one that makes the
-    precision that of the sandwich estimator (HC3: MacKinnon and White 1985): residuals weigh by how much they say about the
-    slope, so that the deviation holds whatever way the noise grows with spend.
+    The dispersion is the one that makes the precision that of the sandwich estimator (HC3: MacKinnon and White 1985) where the
+    likelihood alone is largest: residuals weigh by how much they say about the slope, so that the deviation holds
+    whatever way the noise grows with spend.
+    """
+    total = earned.sum(axis=0)
+    unpooled, _ = _mode(logs, earned, active, np.ones(logs.shape[1]), pull=0.0, within=_ANY_EXPONENT)
+    weight, squares, spread = _shape(logs, active, unpooled)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        leverage = np.where(spread > 0, weight * (1 + squares / spread), 0.0)
+        surprise = np.where(active, (earned - total * weight) / np.maximum(1 - leverage, 1e-6), 0.0) ** 2
+        dispersion = np.where(spread > 0, (surprise * squares).sum(axis=0) / (total * spread), total)
+    # Not below a trace of the mean: perfect data would make the prior vanish by a division by zero.
+    dispersion = np.maximum(dispersion, 1e-12 * total)
+    return _mode(logs, earned, active, dispersion, pull=PRIOR_DEVIATION**-2, within=(_LEAST_EXPONENT, _MOST_EXPONENT))
+
+
+def _mode(
+    logs: Floats,
+    earned: Floats,
+    active: NDArray[np.bool_],
+    dispersion: Floats,
+    *,
+    pull: float,
+    within: tuple[float, float],
+) -> tuple[Floats, Floats]:
+    """The exponents of largest posterior density and their deviations, by Newton steps; the density is log-concave.
+
+    ``pull``: the prior's precision. The level is profiled out: at its best, expected revenue sums to the earned.
     """
     total, exponent = earned.sum(axis=0), np.full(logs.shape[1], PRIOR_EXPONENT)
     observed = (earned * logs).sum(axis=0)
     for _ in range(_STEPS):
-        weight = np.exp(exponent * logs) * active
-        weight /= weight.sum(axis=0)
-        center = (weight * logs).sum(axis=0)
-        squares = (logs - center) ** 2
-        spread = (weight * squares).sum(axis=0)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            leverage = np.where(spread > 0, weight * (1 + squares / spread), 0.0)
-            surprise = np.where(active, (earned - total * weight) / np.maximum(1 - leverage, 1e-6), 0.0) ** 2
-            scatter = np.where(spread > 0, (surprise * squares).sum(axis=0) / (total * spread), total)
-        # Not below a trace of the mean: perfect data would make the prior vanish by a division by zero.
-        dispersion = np.maximum(scatter, 1e-12 * total)
-        gradient = (observed - total * center) / dispersion - (exponent - PRIOR_EXPONENT) / PRIOR_DEVIATION**2
-        precision = total * spread / dispersion + 1 / PRIOR_DEVIATION**2
-        step = np.clip(gradient / precision, -0.2, 0.2)
-        moved = np.clip(exponent + step, _LEAST_EXPONENT, _MOST_EXPONENT)
+        weight, _, spread = _shape(logs, active, exponent)
+        gradient = (observed - total * (weight * logs).sum(axis=0)) / dispersion - pull * (exponent - PRIOR_EXPONENT)
+        precision = total * spread / dispersion + pull
+        step = np.divide(gradient, precision, out=np.zeros_like(gradient), where=precision > 0)
+        moved = np.clip(exponent + np.clip(step, -0.3, 0.3), *within)
         still = np.abs(moved - exponent).max() < 1e-12
         exponent = moved
         if still:
             break
-    return exponent, 1 / np.sqrt(precision)
+    with np.errstate(divide="ignore"):
+        return exponent, 1 / np.sqrt(precision)
+
+
+def _shape(logs: Floats, active: NDArray[np.bool_], exponent: Floats) -> tuple[Floats, Floats, Floats]:
+    """Each day's share of the expected revenue, its squared distance from their mean log spend, and the mean of those."""
+    weight = np.exp(exponent * logs) * active
+    weight /= weight.sum(axis=0)
+    squares = (logs - (weight * logs).sum(axis=0)) ** 2
+    return weight, squares, (weight * squares).sum(axis=0)
 
 
 def fit_hill_curves(spend: ArrayLike, revenue: ArrayLike) -> HillCurves | NotComputable:
