@@ -116,7 +116,7 @@ def behavior_patterns(customers: pl.DataFrame, as_of: datetime, rules: BehaviorR
     Raises ValueError for frames that are not of this form.
     """
     instants = ("first_order_at", "last_order_at")
-    check_frame(customers, "customers", key=("customer_id",), numbers=_NUMBERS, instants=instants)
+    check_frame(customers, "customers", key=("customer_id",), numbers=_NUMBERS, instants=instants, as_of=as_of)
     rules = rules or BehaviorRules()
     spend = customers["spend"].cast(pl.Float64)
     is_spender = (spend > 0).to_numpy()

@@ -70,7 +70,7 @@ def purchase_histories(orders: pl.DataFrame, as_of: datetime) -> pl.DataFrame:
     ordered_at's time zone) are one purchase. Returns customer_id, frequency (repeat purchases), recency and age
     (days from the first purchase to the last and to ``as_of``), and mean_value of the repeat purchases (null without one).
     """
-    check_orders(orders)
+    check_orders(orders, as_of)
     day = pl.col("ordered_at").dt.date()
     amounts = pl.col("amount")
     return (

@@ -46,7 +46,14 @@ def engagement_index(events: pl.DataFrame, as_of: datetime, rules: EngagementRul
     ``events`` has customer_id, event_type, occurred_at and count; a row may stand for one event or for the events of a day. Types
     without a weight do not count; who is not among the events has the index 0. Raises ValueError for counts below 0.
     """
-    check_frame(events, "events", columns=("customer_id", "event_type"), numbers=("count",), instants=("occurred_at",))
+    check_frame(
+        events,
+        "events",
+        columns=("customer_id", "event_type"),
+        numbers=("count",),
+        instants=("occurred_at",),
+        as_of=as_of,
+    )
     if (events["count"] < 0).any():
         raise ValueError(f"events.count falls to {events['count'].min()!r}; it can't be negative.")
     weight = pl.col("event_type").replace_strict(dict(rules.weights), default=0.0, return_dtype=pl.Float64)

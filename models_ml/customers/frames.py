@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 import numpy as np
 import polars as pl
@@ -23,13 +24,16 @@ def check_frame(
     key: Sequence[str] = (),
     numbers: Sequence[str] = (),
     instants: Sequence[str] = (),
+    optional_instants: Sequence[str] = (),
+    as_of: datetime | None = None,
 ) -> None:
     """Raise ValueError unless ``frame`` has all the columns; ``name`` is what messages call it.
 
     ``key`` columns are filled and together unique; ``numbers`` are numeric, filled and finite; ``instants`` are
-    filled datetimes; of other ``columns`` only the presence is checked.
+    filled datetimes, ``optional_instants`` may be null, and both have a time zone if and only if ``as_of`` has; of other
+    ``columns`` only the presence is checked.
     """
-    wanted = dict.fromkeys([*columns, *key, *numbers, *instants])
+    wanted = dict.fromkeys([*columns, *key, *numbers, *instants, *optional_instants])
     missing = [column for column in wanted if column not in frame.columns]
     if missing:
         raise ValueError(f"{name} lacks {', '.join(missing)}; it has {', '.join(frame.columns) or 'no columns'}.")
@@ -40,9 +44,12 @@ def check_frame(
         wrong = len(series) - int(series.cast(pl.Float64).is_finite().sum())
         if wrong:
             raise ValueError(f"{name}.{column} has {wrong} values that are null, NaN or infinite; repair or drop them.")
-    for column in instants:
-        if not isinstance(frame.schema[column], pl.Datetime):
-            raise ValueError(f"{name}.{column} is {frame.schema[column]}; give a Datetime.")
+    for column in (*instants, *optional_instants):
+        dtype = frame.schema[column]
+        if not isinstance(dtype, pl.Datetime):
+            raise ValueError(f"{name}.{column} is {dtype}; give a Datetime.")
+        if as_of is not None and (dtype.time_zone is None) != (as_of.tzinfo is None):
+            raise ValueError(f"{name}.{column} is {dtype}, compared with {as_of}; give both or neither a time zone.")
     for column in (*key, *instants):
         if frame[column].null_count():
             raise ValueError(f"{name}.{column} has {frame[column].null_count()} nulls; drop those rows.")
@@ -51,9 +58,9 @@ def check_frame(
         raise ValueError(f"{name} holds {repeated} more than once; give one row per {', '.join(key)}.")
 
 
-def check_orders(orders: pl.DataFrame) -> None:
+def check_orders(orders: pl.DataFrame, as_of: datetime) -> None:
     """Raise ValueError unless ``orders`` has one row per completed order: customer_id, ordered_at, amount."""
-    check_frame(orders, "orders", columns=ORDERS, numbers=("amount",), instants=("ordered_at",))
+    check_frame(orders, "orders", columns=ORDERS, numbers=("amount",), instants=("ordered_at",), as_of=as_of)
     if orders["customer_id"].null_count():
         raise ValueError(f"orders.customer_id has {orders['customer_id'].null_count()} nulls; drop those rows.")
 

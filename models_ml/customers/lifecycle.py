@@ -41,7 +41,7 @@ def order_milestones(orders: pl.DataFrame, as_of: datetime, rules: LifecycleRule
     ``orders`` has customer_id and ordered_at, in any order. Returns customer_id, first_order_at, last_order_at, and
     last_return_at: the latest order that came when the customer was INACTIVE (null when none did).
     """
-    check_frame(orders, "orders", columns=("customer_id", "ordered_at"), instants=("ordered_at",))
+    check_frame(orders, "orders", columns=("customer_id",), instants=("ordered_at",), as_of=as_of)
     inactive = timedelta(days=(rules or LifecycleRules()).inactive_days)
     at = pl.col("ordered_at")
     return (
@@ -71,7 +71,7 @@ def lifecycle_stages(customers: pl.DataFrame, as_of: datetime, rules: LifecycleR
     Raises ValueError for customers with neither a sign-up nor an order, and for instants after ``as_of``.
     """
     instants = ("signed_up_at", "first_order_at", "last_order_at", "last_return_at")
-    check_frame(customers, "customers", columns=instants, key=("customer_id",))
+    check_frame(customers, "customers", key=("customer_id",), optional_instants=instants, as_of=as_of)
     rules = rules or LifecycleRules()
     begun = pl.coalesce("first_order_at", "signed_up_at")
     latest = pl.coalesce("last_order_at", "signed_up_at")

@@ -22,7 +22,14 @@ def next_best_offers(candidates: pl.DataFrame, as_of: datetime) -> pl.DataFrame:
     ValueError for candidates that are not of this form.
     """
     numbers = ("probability", "value", "cost", "cooldown_days")
-    check_frame(candidates, "candidates", key=("customer_id", "offer"), columns=("last_offered_at",), numbers=numbers)
+    check_frame(
+        candidates,
+        "candidates",
+        key=("customer_id", "offer"),
+        numbers=numbers,
+        optional_instants=("last_offered_at",),
+        as_of=as_of,
+    )
     if not candidates["probability"].is_between(0, 1).all():
         raise ValueError("candidates.probability has values outside 0 to 1.")
     since = pl.lit(as_of) - pl.col("last_offered_at")

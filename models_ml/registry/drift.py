@@ -28,11 +28,13 @@ class Reference:
 
 
 def reference(values: ArrayLike) -> Reference:
-    """The reference distribution of a feature; NaN counts as missing. ValueError without any value present."""
+    """The reference distribution of a feature; NaN counts as missing. Raises ValueError without any row."""
     found = np.asarray(values, dtype=np.float64)
+    if not len(found):
+        raise ValueError("The training has no rows; there is nothing to compare later ones with.")
     present = np.sort(found[~np.isnan(found)])
     if not len(present):
-        raise ValueError(f"None of {len(found)} values is present; there is nothing to compare later ones with.")
+        return Reference((), (len(found), 0))
     deciles, times = np.unique(
         np.quantile(present, np.arange(1, _BINS) / _BINS, method="inverted_cdf"), return_counts=True
     )

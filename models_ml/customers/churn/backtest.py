@@ -58,7 +58,7 @@ def backtest_churn(
     at stake of a customer is ``margin`` × spend of the last 90 days. NotComputable when there is no cut-off to train
     at, or too few who churned or stayed.
     """
-    check_orders(orders)
+    check_orders(orders, observed_until)
     if orders.is_empty():
         return NotComputable(Reason.NO_DATA, "There is no order.")
     observed_from: datetime = orders.select(pl.col("ordered_at").min()).item()

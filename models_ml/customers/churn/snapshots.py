@@ -48,7 +48,7 @@ def churn_features(orders: pl.DataFrame, cutoff: datetime, windows: ChurnWindows
     ``orders`` has one row per completed order, in any order: customer_id, ordered_at, amount. Returns customer_id and
     :data:`FEATURES`, by customer; times in days, null where a gap needs more orders than there are.
     """
-    check_orders(orders)
+    check_orders(orders, cutoff)
     windows = windows or ChurnWindows()
     at, amount, days_ago = pl.col("ordered_at"), pl.col("amount").cast(pl.Float64), pl.col("days_ago")
     gap = pl.col("gap")
@@ -94,7 +94,7 @@ def churn_labels(orders: pl.DataFrame, cutoff: datetime, windows: ChurnWindows |
 
     All of the window must be observed: the caller answers for ``orders`` being complete up to its end.
     """
-    check_orders(orders)
+    check_orders(orders, cutoff)
     windows = windows or ChurnWindows()
     at, day = pl.col("ordered_at"), timedelta(days=1)
     population = orders.filter(at < cutoff, at >= cutoff - windows.active_days * day).select("customer_id").unique()

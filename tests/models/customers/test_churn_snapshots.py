@@ -134,6 +134,8 @@ def test_windows_and_frames_are_checked() -> None:
         ChurnWindows(active_days=200)
     with pytest.raises(ValueError, match="orders lacks amount"):
         churn_features(made_up_orders(20).drop("amount"), CUT)
+    with pytest.raises(ValueError, match="give both or neither a time zone"):
+        churn_features(made_up_orders(20), CUT.replace(tzinfo=None))
     with pytest.raises(ValueError, match="no cut-off"):
         churn_snapshots(made_up_orders(20), ())
     with pytest.raises(ValueError, match="ordered_at is Date; give a Datetime"):

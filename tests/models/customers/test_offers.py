@@ -59,6 +59,14 @@ def test_a_cooldown_ends_to_the_second() -> None:
     assert resting["outcome"].to_list() == ["cooling_down"]
 
 
+def test_instants_are_typed_and_of_one_kind() -> None:
+    row = (1, "A", 0.5, 9.0, 1.0, 14, NOW)
+    with pytest.raises(ValueError, match="give both or neither a time zone"):
+        next_best_offers(candidates(row), NOW.replace(tzinfo=None))
+    with pytest.raises(ValueError, match="last_offered_at is Null; give a Datetime"):
+        next_best_offers(candidates(row).with_columns(last_offered_at=None), NOW)
+
+
 @pytest.mark.parametrize(
     ("row", "message"),
     [

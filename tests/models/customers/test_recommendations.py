@@ -50,7 +50,7 @@ def by_hand(rows: list[tuple[int, str]], neighbors: int, least: int) -> tuple[li
     return sellers, similarity
 
 
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(
     rows=st.lists(PURCHASE, min_size=1, max_size=60),
     history=PAIRS,
