@@ -12,13 +12,11 @@ from pipelines.ingestion.pii import SUSPICIOUS_LINE_SQL, suspicious_sql
 from pipelines.ingestion.rules import (
     NUMBERS,
     REASON_BITS,
-    TOLD_BY_VALUE,
     Check,
     TypeRules,
     flags_sql,
     instant_sql,
     is_number_column,
-    is_uuid_sql,
     quoted,
     quoted_list,
 )
@@ -118,7 +116,7 @@ def staged_sql(rules: TypeRules, table: str, kind: str, shapes: str) -> str:
             case when flags <> 0 or has_unknown then {SUSPICIOUS_LINE_SQL} else {suspicious_sql(texts)} end as is_suspicious,
             {", ".join(rules.names)},
             event_timestamp,
-            case when {is_uuid_sql("event_id")} then event_id::uuid end as event_id
+            event_uuid as event_id
         from flagged
     """
 
@@ -143,7 +141,7 @@ def _fielded_sql(rules: TypeRules, table: str, kind: str, shapes: str, *, types:
 
     ``types`` adds the list ``t`` of its JSON types, which only explanations read.
     """
-    told_count = " + ".join(f'(x."{name}" is not null)::int' for name in TOLD_BY_VALUE)
+    told_count = " + ".join(f"({column} is not null)::int" for column in rules.told)
     return f"""
         with typed as (
             select
@@ -159,8 +157,8 @@ def _fielded_sql(rules: TypeRules, table: str, kind: str, shapes: str, *, types:
         fielded as (
             select
                 load_id, source_line, line, defect, key_count{", t" if types else ""},
-                typed_count + {told_count} as declared_count,
                 {", ".join(rules.columns)},
+                typed_count + {told_count} as declared_count,
                 {instant_sql('x."timestamp"')} at time zone 'UTC' as event_timestamp,
                 shapes.* exclude (shape)
             from parsed

@@ -15,7 +15,7 @@ from quality.contracts.events import UUID_PROPERTIES
 REASON_BITS: Mapping[str, int] = {reason: 1 << index for index, reason in enumerate(REASONS)}
 
 ENVELOPE = ("event_id", "event_type", "timestamp", "user_id", "session_id", "source", "properties", "context")
-TOLD_BY_VALUE = ("event_id", "event_type", "timestamp", "source")
+_TOLD_BY_VALUE = ("event_id", "event_type", "timestamp", "source")
 """Fields whose JSON type needs no look: a number, a list or nothing at all is no valid text of theirs either."""
 _TIMESTAMP = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d(:?\d\d)?)"
 NUMBERS = ("UBIGINT", "BIGINT", "DOUBLE")
@@ -42,15 +42,17 @@ class Check:
 class TypeRules:
     """How the lines of one event type, or those of an unknown one, are staged and judged.
 
-    ``structure`` is the json_transform structure of the staged fields; ``types`` the SQL for the list of their JSON
-    types, ``numbers`` the positions of numeric properties in it; ``undeclared`` the SQL for what is
-    not declared; ``free_texts`` the columns that any text may stand in; ``shape_checks`` read the list of types (``t``)
-    only, ``value_checks`` the staged columns.
+    ``structure`` is the json_transform structure of the staged fields, ``columns`` the SQL for each of them; ``told``
+    are those columns whose JSON type needs no look, ``types`` the SQL for the list of the JSON types of the others,
+    ``numbers`` the positions of numeric properties in it; ``undeclared`` the SQL for what is not declared;
+    ``free_texts`` the columns that any text may stand in; ``shape_checks`` read the list of types (``t``) only,
+    ``value_checks`` the staged columns.
     """
 
     structure: str
     columns: tuple[str, ...]
     names: tuple[str, ...]
+    told: tuple[str, ...]
     undeclared: str
     numbers: tuple[tuple[str, int], ...]
     free_texts: tuple[str, ...]
@@ -62,10 +64,12 @@ class TypeRules:
 def type_rules(contract: Contract, event_type: EventType | None) -> TypeRules:
     """The rules for lines of ``event_type``; None stands for the unknown ones."""
     fields = _fields(contract, event_type)
+    staged = [prop for prop in fields if prop.name not in contract.envelope["properties"]]
+    told = [prop for prop in staged if _is_told_by_value(prop)]
     paths = [
-        *(f"$.{name}" for name in ENVELOPE if name not in TOLD_BY_VALUE),
+        *(f"$.{name}" for name in ENVELOPE if name not in _TOLD_BY_VALUE),
         *(f"$.context.{name}" for name in contract.context_fields),
-        *(f"$.properties.{prop.name}" for prop in fields),
+        *(f"$.properties.{prop.name}" for prop in fields if prop not in told),
     ]
     types = {path: f"t[{index}]" for index, path in enumerate(paths, start=1)}
     texts = ("event_id", "event_type", "timestamp", "user_id", "session_id", "source")
@@ -74,27 +78,28 @@ def type_rules(contract: Contract, event_type: EventType | None) -> TypeRules:
         "context": dict.fromkeys(contract.context_fields, "VARCHAR"),
         "properties": {prop.name: _staged_type(prop) for prop in fields},
     }
-    properties = [prop.name for prop in fields if prop.name not in contract.envelope["properties"]]
     checked = [
         check
         for prop in fields
-        for check in _property_checks(prop, types[f"$.properties.{prop.name}"], declared=event_type is not None)
+        for check in _property_checks(prop, types.get(f"$.properties.{prop.name}"), declared=event_type is not None)
     ]
     return TypeRules(
         structure=json.dumps(structure),
         columns=(
-            *(f'x."{name}"' for name in texts),
+            *(f'x."{name}" as "{name}"' for name in texts),
             *(f'x.context."{name}"' for name in contract.context_fields),
-            *(f'x.properties."{name}"' for name in properties),
+            f"{_uuid_sql('x.event_id')} as event_uuid",
+            *(column for prop in staged for column in _staged_columns(prop)),
         ),
-        names=tuple(f'"{name}"' for name in (*texts[1:], *contract.context_fields, *properties)),
+        names=tuple(f'"{name}"' for name in (*texts[1:], *contract.context_fields, *(prop.name for prop in staged))),
+        told=(*(f'"{name}"' for name in _TOLD_BY_VALUE), *(_text(prop) for prop in told)),
         undeclared=_undeclared_sql(contract, fields),
         numbers=tuple((prop.name, paths.index(f"$.properties.{prop.name}") + 1) for prop in fields if prop.is_number),
         free_texts=(
             "user_id",
             "session_id",
             *(f'"{name}"' for name in contract.context_fields),
-            *(f'"{prop.name}"' for prop in fields if prop.name in properties and prop.is_free_text),
+            *(f'"{prop.name}"' for prop in staged if prop.is_free_text),
         ),
         types=f"json_type(line, [{quoted_list(paths)}])",
         shape_checks=(
@@ -145,8 +150,27 @@ def _fields(contract: Contract, event_type: EventType | None) -> Sequence[Proper
     return [prop for prop in by_name.values() if prop.name in UUID_PROPERTIES or prop.is_amount or prop.is_score]
 
 
+def _is_told_by_value(prop: Property) -> bool:
+    return prop.format is not None or bool(prop.enum)
+
+
+def _text(prop: Property) -> str:
+    """Column with the text of a property whose value is told from it."""
+    return f'"{prop.name} as text"' if prop.format else f'"{prop.name}"'
+
+
+def _staged_columns(prop: Property) -> Iterator[str]:
+    value = f'x.properties."{prop.name}"'
+    if prop.format:
+        cast = _uuid_sql(value) if prop.format == "uuid" else f"{instant_sql(value)} at time zone 'UTC'"
+        yield f'{cast} as "{prop.name}"'
+        yield f"{value} as {_text(prop)}"
+    else:
+        yield f'{value} as "{prop.name}"'
+
+
 def _staged_type(prop: Property) -> str:
-    """Texts that need a check before their cast stay texts; amounts stay DOUBLE so that a tiny negative is seen."""
+    """Texts that need a check before their cast are read as texts; amounts as DOUBLE so that a tiny negative is seen."""
     if prop.is_amount:
         return "DOUBLE"
     return "VARCHAR" if prop.format else prop.column_type.upper()
@@ -170,7 +194,7 @@ def _envelope_value_checks(contract: Contract) -> Iterator[Check]:
     yield Check("missing_id", "user_id = ''", "'user_id is empty'")
     yield Check(
         "invalid_uuid",
-        f"event_id <> '' and not ({is_uuid_sql('event_id')})",
+        "event_id <> '' and event_uuid is null",
         f"'event_id ' || {_shown('event_id')} || ' is not a UUID'",
     )
     yield Check(
@@ -185,24 +209,28 @@ def _envelope_value_checks(contract: Contract) -> Iterator[Check]:
     )
 
 
-def _property_checks(prop: Property, kind: str, *, declared: bool) -> Iterator[tuple[bool, Check]]:
-    """Checks of one property, each with whether it reads the JSON type alone."""
+def _property_checks(prop: Property, kind: str | None, *, declared: bool) -> Iterator[tuple[bool, Check]]:
+    """Checks of one property, each with whether it reads the JSON type alone; no ``kind`` where the value tells it."""
     column = f'"{prop.name}"'
-    given = f"coalesce({kind}, 'NULL') <> 'NULL'"
-    wrong_type = "invalid_uuid" if prop.name in UUID_PROPERTIES else "schema_violation"
     kinds = [each for each in prop.json_types if each != "null"]
-    allowed = sorted({name for each in kinds for name in _JSON_TYPES[each]})
-    if declared and prop.required:
-        yield True, Check("schema_violation", f"not ({given})", f"'{prop.name} is missing'")
-    if declared or prop.name in UUID_PROPERTIES:
-        yield (
-            True,
-            Check(
-                wrong_type,
-                f"{given} and {kind} not in ({quoted_list(allowed)})",
-                f"'{prop.name} is of type ' || lower({kind}) || ', not {' or '.join(kinds)}'",
-            ),
-        )
+    missing = f"'{prop.name} is missing'"
+    if kind is None:
+        if declared and prop.required:
+            yield False, Check("schema_violation", f"{_text(prop)} is null", missing)
+    else:
+        given = f"coalesce({kind}, 'NULL') <> 'NULL'"
+        allowed = sorted({name for each in kinds for name in _JSON_TYPES[each]})
+        if declared and prop.required:
+            yield True, Check("schema_violation", f"not ({given})", missing)
+        if declared:
+            yield (
+                True,
+                Check(
+                    "schema_violation",
+                    f"{given} and {kind} not in ({quoted_list(allowed)})",
+                    f"'{prop.name} is of type ' || lower({kind}) || ', not {' or '.join(kinds)}'",
+                ),
+            )
     text = _shown(f"json_extract_string(line, '$.properties.{prop.name}')")
     shown = f"'{prop.name} ' || {text} || "
     for reason, condition, expectation in _value_rules(prop, column, kinds):
@@ -244,13 +272,9 @@ def _value_rules(prop: Property, column: str, kinds: list[str]) -> Iterator[tupl
         )
     if prop.format == "uuid":
         reason = "invalid_uuid" if prop.name in UUID_PROPERTIES else "schema_violation"
-        yield reason, f"{column} is not null and not ({is_uuid_sql(column)})", "is not a UUID"
+        yield reason, f"{_text(prop)} is not null and {column} is null", "is not a UUID"
     if prop.format == "date-time":
-        yield (
-            "schema_violation",
-            f"{column} is not null and {instant_sql(column)} is null",
-            "is not ISO-8601 with a zone",
-        )
+        yield "schema_violation", f"{_text(prop)} is not null and {column} is null", "is not ISO-8601 with a zone"
 
 
 def instant_sql(text: str) -> str:
@@ -261,9 +285,9 @@ def instant_sql(text: str) -> str:
     )
 
 
-def is_uuid_sql(text: str) -> str:
-    """SQL for whether a text is a UUID in its usual form of 36 characters."""
-    return f"strlen({text}) = 36 and try_cast({text} as uuid) is not null"
+def _uuid_sql(text: str) -> str:
+    """SQL for the UUID that a text of the usual 36 characters stands for, else null."""
+    return f"case when strlen({text}) = 36 then try_cast({text} as uuid) end"
 
 
 def _shown(text: str) -> str:

@@ -325,7 +325,7 @@ class EventStore:
     def _events_sql(self, index: int, kind: str) -> str:
         columns = self._contract.property_columns
         names = [prop.name for prop in self._contract[kind].properties if prop.name in columns]
-        properties = "".join(f", {_cast(name, columns[name])}" for name in names)
+        properties = "".join(f', "{name}"::{columns[name]} as "{name}"' for name in names)
         context = "".join(f', "{name}"' for name in self._contract.context_fields)
         return f"""
             select
@@ -421,12 +421,6 @@ class EventStore:
             for reason, count in zip(REASON_BITS, reasons, strict=True):
                 if count:
                     tally.by_reason[reason] = tally.by_reason.get(reason, 0) + count
-
-
-def _cast(name: str, kind: str) -> str:
-    if kind == "timestamp":
-        return f'("{name}"::timestamptz at time zone \'UTC\') as "{name}"'
-    return f'"{name}"::{kind} as "{name}"'
 
 
 def _extreme(choose: object, *values: datetime | None) -> datetime | None:
