@@ -40,6 +40,9 @@ class Futures:
     expected: Floats
 
 
+_PARAMETERS_OF_ETS = 2 + WEEK
+"""Two smoothing parameters, a level, and a season of which one weekday follows from the others."""
+
 _Simulate = Callable[[Floats, int, int, np.random.Generator], "Floats | NotComputable"]
 
 
@@ -107,7 +110,9 @@ def _ets_paths(values: Floats, horizon: int, draws: int, rng: np.random.Generato
     fit = fitted(model, maxiter=1000)
     if fit is None:
         return NotComputable(Reason.NOT_CONVERGED, "The smoothing parameters of ETS did not converge.")
-    errors = rng.choice(fit.resid - fit.resid.mean(), (horizon, draws))
+    # What was fitted took its share of the spread.
+    unbiased = np.sqrt(len(values) / (len(values) - _PARAMETERS_OF_ETS))
+    errors = rng.choice(unbiased * (fit.resid - fit.resid.mean()), (horizon, draws))
     simulated = fit.simulate(horizon, anchor="end", repetitions=draws, random_errors=errors)
     return np.asarray(simulated).reshape(horizon, draws).T
 

