@@ -78,7 +78,7 @@ numbers only: `{types}` are the types to trust). `drift` compares what a model r
 **When not to trust it.**
 
 - The label window is not over, or orders arrive late: who looks churned has not been seen yet.
-- A shop younger than four months gives `too_short_history`, one in which hardly anyone stays or leaves `too_few_customers` or
+- A shop younger than five months gives `too_short_history`, one in which hardly anyone stays or leaves `too_few_customers` or
   `one_class_only`.
 - Strong drift (PSI of .25 and more), a new price list, a first Christmas: retrain, or look at ranks alone.
 - A probability to leave is no probability to be saved. Use uplift (see experiments) once there are treated and held-out customers.

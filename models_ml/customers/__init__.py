@@ -1,7 +1,8 @@
-"""What customers are worth and likely to do: RFM, lifecycle, behavior, lifetime value, churn, and what to offer them when.
+"""What customers are worth and likely to do: RFM, lifecycle, behavior, lifetime value, churn, and what to offer them
+when.
 
-Frames in, frames and frozen models out. Customers are named by ``customer_id`` of any type; instants and ``as_of`` are in one
-time zone. What grows with events comes aggregated; frames of orders have one row per completed order.
+Frames in, frames and frozen models out. Customers are named by ``customer_id`` of any type; instants and ``as_of`` are
+in one time zone. What grows with events comes aggregated; frames of orders have one row per completed order.
 """
 
 from models_ml.customers.behavior import BehaviorRules, Pattern, behavior_patterns

@@ -103,15 +103,15 @@ class _Test:
 def behavior_patterns(customers: pl.DataFrame, as_of: datetime, rules: BehaviorRules | None = None) -> pl.DataFrame:
     """The patterns of each customer at ``as_of``: one row per customer and pattern that holds.
 
-    ``customers`` has one row per customer with an order ever: customer_id, first_order_at, last_order_at; of the last 90
-    days orders, spend, weekend_share (of orders, in the customer's time zone), top_category_share (of orders),
+    ``customers`` has one row per customer with an order ever: customer_id, first_order_at, last_order_at; of the last
+    90 days orders, spend, weekend_share (of orders, in the customer's time zone), top_category_share (of orders),
     locations (different stores or regions, 0 if unknown); of the last 12 months orders_12m, peak_month_spend and
     mean_month_spend (over all 12).
 
-    Returns customer_id, pattern, score, is_primary, reason, by customer and pattern. The score is ½ at the threshold and
-    1 where the pattern can't be stronger (all orders on weekends, all spend in one month, an order a day, 90 days
-    without one), so scores of different patterns compare and the highest is primary. HIGH_SPENDER is the percent
-    rank of spend among those who spent, ties equal: where everyone spends the same, no one stands out.
+    Returns customer_id, pattern, score, is_primary, reason, by customer and pattern. The score is ½ at the threshold
+    and 1 where the pattern can't be stronger (all orders on weekends, all spend in one month, an order a day, 90 days
+    without one), so scores of different patterns compare and the highest is primary. HIGH_SPENDER is the percent rank
+    of spend among those who spent, ties equal: where everyone spends the same, no one stands out.
 
     Raises ValueError for frames that are not of this form.
     """

@@ -42,9 +42,9 @@ class BgNbd:
         """Purchases to expect of each customer within ``horizon`` from now, E[X(t) | x, t_x, T].
 
         The three vectors are those of :func:`fit_bg_nbd`. ``horizon`` is one length of time, or several; the result has
-        shape (customers,) or (customers, horizons). The formula is equation 10 of the paper after Euler's transformation
-        of its hypergeometric function, which keeps it finite for any frequency. Raises ValueError for vectors that can't be histories and for
-        horizons that are negative or not finite.
+        shape (customers,) or (customers, horizons). The formula is equation 10 of the paper after Euler's
+        transformation of its hypergeometric function, which keeps it finite for any frequency. Raises ValueError for
+        vectors that can't be histories and for horizons that are negative or not finite.
         """
         x, t_x, age_now = _histories(frequency, recency, age)
         until = np.asarray(horizon, dtype=np.float64)
@@ -82,10 +82,10 @@ class BgNbd:
 def fit_bg_nbd(frequency: ArrayLike, recency: ArrayLike, age: ArrayLike) -> BgNbd | NotComputable:
     """Fit by maximum likelihood with the analytic gradient, on customers grouped by equal histories.
 
-    Per customer, in one unit of time: ``frequency`` x, the number of repeat purchases; ``recency`` t_x, from the first to
-    the last purchase (0 without a repeat); ``age`` T, from the first purchase to now. Where the likelihood is highest
-    when no one leaves, that model, the NBD, is fitted. NotComputable without any repeat purchase, or when the data do not
-    determine the parameters. Raises ValueError for vectors that can't be histories.
+    Per customer, in one unit of time: ``frequency`` x, the number of repeat purchases; ``recency`` t_x, from the first
+    to the last purchase (0 without a repeat); ``age`` T, from the first purchase to now. Where the likelihood is
+    highest when no one leaves, that model, the NBD, is fitted. NotComputable without any repeat purchase, or when the
+    data do not determine the parameters. Raises ValueError for vectors that can't be histories.
     """
     x, t_x, age_now = _histories(frequency, recency, age)
     if len(x) == 0:
@@ -101,7 +101,9 @@ def fit_bg_nbd(frequency: ArrayLike, recency: ArrayLike, age: ArrayLike) -> BgNb
 
 
 def _fit_nbd(groups: _Groups, mean_age: float, customers: int) -> BgNbd | None:
-    """The model in which no one leaves; None unless leaving, spread over customers in whatever way, makes it less likely."""
+    """The model in which no one leaves; None unless leaving, spread over customers in whatever way, makes it less
+    likely.
+    """
 
     def mean_log_likelihood(parameters: Floats) -> tuple[float, Floats]:
         value, gradient = groups.mean_log_likelihood(np.array([*parameters, 0.0, 1.0]))

@@ -28,10 +28,10 @@ class LifetimeModel:
     ) -> pl.DataFrame:
         """What each customer is to bring from now on.
 
-        ``histories`` as :func:`purchase_histories` gives them. Returns customer_id, expected_purchases (within the months),
-        expected_order_value, and lifetime_value: the purchases of each month × order value × ``margin``, discounted to now
-        from the month's end. A discount of 1 % a month is 12.7 % a year. Raises ValueError for less than a month, a
-        discount rate of −1 or below, or histories that can't be.
+        ``histories`` as :func:`purchase_histories` gives them. Returns customer_id, expected_purchases (within the
+        months), expected_order_value, and lifetime_value: the purchases of each month × order value × ``margin``,
+        discounted to now from the month's end. A discount of 1 % a month is 12.7 % a year. Raises ValueError for less
+        than a month, a discount rate of −1 or below, or histories that can't be.
         """
         if months < 1 or monthly_discount_rate <= -1:
             raise ValueError(f"{months} months at {monthly_discount_rate}: give a month or more, and a rate above −1.")
@@ -67,8 +67,8 @@ def purchase_histories(orders: pl.DataFrame, as_of: datetime) -> pl.DataFrame:
     """Histories as BG/NBD and Gamma-Gamma take them, of the customers with an order before ``as_of``.
 
     ``orders`` has one row per completed order, in any order: customer_id, ordered_at, amount. The orders of one day (of
-    ordered_at's time zone) are one purchase. Returns customer_id, frequency (repeat purchases), recency and age
-    (days from the first purchase to the last and to ``as_of``), and mean_value of the repeat purchases (null without one).
+    ordered_at's time zone) are one purchase. Returns customer_id, frequency (repeat purchases), recency and age (days
+    from the first purchase to the last and to ``as_of``), and mean_value of the repeat purchases (null without one).
     """
     check_orders(orders, as_of)
     day = pl.col("ordered_at").dt.date()

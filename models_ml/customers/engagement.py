@@ -43,8 +43,9 @@ class EngagementModel:
 def engagement_index(events: pl.DataFrame, as_of: datetime, rules: EngagementRules) -> pl.DataFrame:
     """Σ count · weight · 2^(−age / half-life) over the events before ``as_of``: customer_id, index, by customer.
 
-    ``events`` has customer_id, event_type, occurred_at and count; a row may stand for one event or for the events of a day. Types
-    without a weight do not count; who is not among the events has the index 0. Raises ValueError for counts below 0.
+    ``events`` has customer_id, event_type, occurred_at and count; a row may stand for one event or for the events of a
+    day. Types without a weight do not count; who is not among the events has the index 0. Raises ValueError for counts
+    below 0.
     """
     check_frame(
         events,
@@ -72,10 +73,10 @@ def engagement_index(events: pl.DataFrame, as_of: datetime, rules: EngagementRul
 def fit_engagement(index: ArrayLike, responded: ArrayLike) -> EngagementModel | NotComputable:
     """Calibrate the index to a probability by logistic regression on later messages.
 
-    One value each per message: ``index`` of its customer when it was sent, ``responded`` 1 if it was opened (or clicked), else 0.
-    NotComputable when all or none responded, when all have the same index, or when a higher index does not come with more
-    responses: then the weights are wrong and a probability would turn them upside down. Raises ValueError for an index
-    below 0 or not finite, and for outcomes that are neither 0 nor 1.
+    One value each per message: ``index`` of its customer when it was sent, ``responded`` 1 if it was opened (or
+    clicked), else 0. NotComputable when all or none responded, when all have the same index, or when a higher index
+    does not come with more responses: then the weights are wrong and a probability would turn them upside down. Raises
+    ValueError for an index below 0 or not finite, and for outcomes that are neither 0 nor 1.
     """
     x, y = _logarithm(index), np.asarray(responded, dtype=np.float64)
     if x.shape != y.shape or not np.isin(y, (0.0, 1.0)).all():

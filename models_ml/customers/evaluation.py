@@ -78,8 +78,8 @@ def _auc(y: Floats, p: Floats) -> Metric:
 def _placements(y: Floats, p: Floats) -> tuple[Floats, Floats]:
     """Of each positive the share of negatives below it, of each negative the share of positives below; ties count ½.
 
-    Written by hand, for no kept library gives an AUC's variance: DeLong, DeLong and Clarke-Pearson (1988), Biometrics 44,
-    by midranks as in Sun and Xu (2014), IEEE Signal Processing Letters 21.
+    Written by hand, for no kept library gives an AUC's variance: DeLong, DeLong and Clarke-Pearson (1988), Biometrics
+    44, by midranks as in Sun and Xu (2014), IEEE Signal Processing Letters 21.
     """
     positive = y == 1
     rank = rankdata(p)

@@ -29,8 +29,8 @@ def check_frame(
 ) -> None:
     """Raise ValueError unless ``frame`` has all the columns; ``name`` is what messages call it.
 
-    ``key`` columns are filled and together unique; ``numbers`` are numeric, filled and finite; ``instants`` are
-    filled datetimes, ``optional_instants`` may be null, and both have a time zone if and only if ``as_of`` has; of other
+    ``key`` columns are filled and together unique; ``numbers`` are numeric, filled and finite; ``instants`` are filled
+    datetimes, ``optional_instants`` may be null, and both have a time zone if and only if ``as_of`` has; of other
     ``columns`` only the presence is checked.
     """
     wanted = dict.fromkeys([*columns, *key, *numbers, *instants, *optional_instants])

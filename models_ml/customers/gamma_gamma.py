@@ -39,7 +39,8 @@ class GammaGamma:
     def expected_order_value(self, frequency: ArrayLike, mean_value: ArrayLike) -> Floats:
         """Mean order value to expect of each customer, between the one seen and the population's (equation 5).
 
-        The vectors are those of :func:`fit_gamma_gamma`; without an order (frequency 0) the mean value counts for nothing.
+        The vectors are those of :func:`fit_gamma_gamma`; without an order (frequency 0) the mean value counts for
+        nothing.
         """
         x, mean = check_vectors(frequency=frequency, mean_value=mean_value)
         return np.asarray(self.p * (self.v + x * mean) / (self.p * x + self.q - 1))
@@ -48,10 +49,10 @@ class GammaGamma:
 def fit_gamma_gamma(frequency: ArrayLike, mean_value: ArrayLike) -> GammaGamma | NotComputable:
     """Fit by maximum likelihood with the analytic gradient, on customers with at least one order.
 
-    Per customer: ``frequency`` x, the number of orders behind ``mean_value``, their mean. By the paper these are the repeat
-    orders; customers with frequency 0 are left out. NotComputable without such an order, when all have the same mean value,
-    when the data do not determine the parameters, or when q ≤ 1, which has no finite population mean. Raises
-    ValueError for a mean value of 0 or below where there are orders.
+    Per customer: ``frequency`` x, the number of orders behind ``mean_value``, their mean. By the paper these are the
+    repeat orders; customers with frequency 0 are left out. NotComputable without such an order, when all have the same
+    mean value, when the data do not determine the parameters, or when q ≤ 1, which has no finite population mean.
+    Raises ValueError for a mean value of 0 or below where there are orders.
     """
     x, mean = check_vectors(frequency=frequency, mean_value=mean_value)
     x, mean = x[x > 0], mean[x > 0]

@@ -36,7 +36,9 @@ class Convergence:
 
 
 def total(weights: Floats, values: Floats) -> float:
-    """Σ weight × value. Unlike BLAS it starts no threads: the sum is the same on any machine, and busy cores don't hurt."""
+    """Σ weight × value. Unlike BLAS it starts no threads: the sum is the same on any machine, and busy cores don't
+    hurt.
+    """
     return float(np.einsum("i,i", weights, values))
 
 
@@ -48,7 +50,8 @@ def maximize(
     The function takes the parameters and returns the mean log-likelihood of a customer and its gradient by them;
     ``start`` is also their scale. The information matrix is the difference quotient of the analytic gradient.
     NotComputable when the slope is not flat at the end, a parameter runs away from its scale, the matrix has a
-    direction that is not curved, or a standard error is above five times its parameter: then the data do not determine the parameters.
+    direction that is not curved, or a standard error is above five times its parameter: then the data do not determine
+    the parameters.
     """
     scale = np.log(np.asarray(start, dtype=np.float64))
 

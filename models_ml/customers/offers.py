@@ -12,14 +12,14 @@ from models_ml.customers.frames import check_frame
 def next_best_offers(candidates: pl.DataFrame, as_of: datetime) -> pl.DataFrame:
     """Per customer the offer with the largest probability × value − cost among those that may be made.
 
-    ``candidates`` has one row per customer and possible offer: customer_id, offer, probability (that it is taken, 0 to 1),
-    value (of being taken), cost (of making it), cooldown_days (rest between two of them), last_offered_at (null if
-    never). An offer may be made once its cooldown has passed at ``as_of``. Of equal ones the cheaper is made, then
-    the first by name.
+    ``candidates`` has one row per customer and possible offer: customer_id, offer, probability (that it is taken, 0 to
+    1), value (of being taken), cost (of making it), cooldown_days (rest between two of them), last_offered_at (null if
+    never). An offer may be made once its cooldown has passed at ``as_of``. Of equal ones the cheaper is made, then the
+    first by name.
 
-    Returns one row per customer, in order of the ids: customer_id, offer, expected_profit and outcome: ``offered``; or with offer
-    and profit null ``cooling_down`` (all rest) or ``not_worthwhile`` (none that may be made has a profit above 0). Raises
-    ValueError for candidates that are not of this form.
+    Returns one row per customer, in order of the ids: customer_id, offer, expected_profit and outcome: ``offered``; or
+    with offer and profit null ``cooling_down`` (all rest) or ``not_worthwhile`` (none that may be made has a profit
+    above 0). Raises ValueError for candidates that are not of this form.
     """
     numbers = ("probability", "value", "cost", "cooldown_days")
     check_frame(

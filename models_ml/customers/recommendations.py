@@ -43,10 +43,10 @@ def fit_item_similarity(
 ) -> ItemSimilarity | NotComputable:
     """Cosine between products over baskets: baskets with both over the root of the product of baskets with each.
 
-    ``purchases`` has basket_id and product_id; how often or how much within a basket does not count. Of each product the
-    ``neighbors`` most similar are kept (ties: the better seller), pairs in fewer than ``least_together`` baskets not at
-    all: rare products meet by chance, which is why lift would rank them first. NotComputable without a purchase. Raises
-    ValueError for nulls and for limits below 1.
+    ``purchases`` has basket_id and product_id; how often or how much within a basket does not count. Of each product
+    the ``neighbors`` most similar are kept (ties: the better seller), pairs in fewer than ``least_together`` baskets
+    not at all: rare products meet by chance, which is why lift would rank them first. NotComputable without a purchase.
+    Raises ValueError for nulls and for limits below 1.
     """
     check_frame(purchases, "purchases", columns=("basket_id", "product_id"))
     if neighbors < 1 or least_together < 1:
@@ -81,14 +81,14 @@ def recommend(
 ) -> pl.DataFrame:
     """The ``count`` best products for each customer.
 
-    ``customers`` holds the ids, each once; ``history`` (customer_id, product_id) what they bought, ``excluded`` (likewise) what
-    must not be offered: the cart and recent purchases. A product's score is the sum of its cosines with the products of
-    the history; where fewer than ``count`` have one, the best sellers follow. Products that the model does not know are
-    passed over.
+    ``customers`` holds the ids, each once; ``history`` (customer_id, product_id) what they bought, ``excluded``
+    (likewise) what must not be offered: the cart and recent purchases. A product's score is the sum of its cosines with
+    the products of the history; where fewer than ``count`` have one, the best sellers follow. Products that the model
+    does not know are passed over.
 
-    Returns customer_id, rank (from 1), product_id, score (null for best sellers), source (``similar`` or ``best_seller``), by
-    customer in the given order; fewer rows for a customer only when nothing else is left to offer. Raises ValueError
-    for repeated customers.
+    Returns customer_id, rank (from 1), product_id, score (null for best sellers), source (``similar`` or
+    ``best_seller``), by customer in the given order; fewer rows for a customer only when nothing else is left to offer.
+    Raises ValueError for repeated customers.
     """
     people = pl.DataFrame({"customer_id": customers})
     check_frame(people, "customers", key=("customer_id",))

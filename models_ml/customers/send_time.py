@@ -15,13 +15,13 @@ _KERNEL = {-1: 0.25, 0: 0.5, 1: 0.25}
 def best_send_hours(responses: pl.DataFrame, *, kappa: float = 20.0) -> pl.DataFrame | NotComputable:
     """The best hour of each customer of one channel.
 
-    ``responses`` has customer_id, hour (0 to 23, in the customer's time zone) and responses (opens or clicks, aggregated or
-    not). Counts are smoothed over the neighboring hours of the circle (¼, ½, ¼) and shrunk to the profile of all
-    customers, which weighs like ``kappa`` responses: share = (smoothed + κ · profile) / (n + κ). So a customer with few
-    responses is written to when most respond. Of equal hours the earliest is taken.
+    ``responses`` has customer_id, hour (0 to 23, in the customer's time zone) and responses (opens or clicks,
+    aggregated or not). Counts are smoothed over the neighboring hours of the circle (¼, ½, ¼) and shrunk to the profile
+    of all customers, which weighs like ``kappa`` responses: share = (smoothed + κ · profile) / (n + κ). So a customer
+    with few responses is written to when most respond. Of equal hours the earliest is taken.
 
-    Returns customer_id, hour, share (of the customer's responses to expect in that hour), own_weight (n / (n + κ): how far the
-    customer's own habits decide), by customer. NotComputable when no one responded. Raises ValueError for hours
+    Returns customer_id, hour, share (of the customer's responses to expect in that hour), own_weight (n / (n + κ): how
+    far the customer's own habits decide), by customer. NotComputable when no one responded. Raises ValueError for hours
     outside 0 to 23, negative counts, or a kappa that is not above 0.
     """
     check_frame(responses, "responses", columns=("customer_id",), numbers=("hour", "responses"))

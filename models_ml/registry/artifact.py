@@ -19,8 +19,9 @@ _SCHEMA = "schema.json"
 def dump(model: object, trusted: Sequence[type]) -> bytes:
     """A model as bytes; equal models give equal bytes.
 
-    ``trusted`` are the types that it may consist of beyond those that skops trusts by itself (numbers, texts, containers,
-    arrays, scikit-learn's estimators). Raises ValueError when it consists of others too, for those could not be loaded.
+    ``trusted`` are the types that it may consist of beyond those that skops trusts by itself (numbers, texts,
+    containers, arrays, scikit-learn's estimators). Raises ValueError when it consists of others too, for those could
+    not be loaded.
     """
     content = _canonical(dumps(model))
     _check(content, trusted)
@@ -30,8 +31,8 @@ def dump(model: object, trusted: Sequence[type]) -> bytes:
 def load(content: bytes, trusted: Sequence[type], artifact_hash: str) -> Any:
     """The model of which :func:`dump` made these bytes.
 
-    Raises ValueError, before anything of the content is built, when its hash is another than ``artifact_hash`` or when it
-    holds a type that is not ``trusted``.
+    Raises ValueError, before anything of the content is built, when its hash is another than ``artifact_hash`` or when
+    it holds a type that is not ``trusted``.
     """
     found = hash_of(content)
     if found != artifact_hash:

@@ -54,9 +54,9 @@ def backtest_churn(
 ) -> ChurnBacktest | NotComputable:
     """Train baseline and candidate on monthly snapshots and test both on the last label window that has been observed.
 
-    ``orders`` has one row per completed order: customer_id, ordered_at, amount; complete up to ``observed_until``. The value
-    at stake of a customer is ``margin`` × spend of the last 90 days. NotComputable when there is no cut-off to train
-    at, or too few who churned or stayed.
+    ``orders`` has one row per completed order: customer_id, ordered_at, amount; complete up to ``observed_until``. The
+    value at stake of a customer is ``margin`` × spend of the last 90 days. NotComputable when there is no cut-off to
+    train at, or too few who churned or stayed.
     """
     check_orders(orders, observed_until)
     if orders.is_empty():

@@ -1,8 +1,8 @@
 """Churn models whose log-odds are a sum over features, so that a customer's reasons are the parts of the score itself.
 
 The candidate is gradient boosting without interactions: trees of one feature each add up to one step function per
-feature (Lou, Caruana and Gehrke 2012, "Intelligible Models"). It is trained by scikit-learn and kept as tables of these steps,
-which are exact, quick to look up, and plain arrays to store: trees in a file are indices that nobody can check.
+feature (Lou, Caruana and Gehrke 2012, "Intelligible Models"). It is trained by scikit-learn and kept as tables of these
+steps, which are exact, quick to look up, and plain arrays to store: trees in a file are indices that nobody can check.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -51,31 +51,25 @@ class ChurnMethod(StrEnum):
     BOOSTING = "boosting"
 
 
-class Parts(Protocol):
-    """What each feature adds to a customer's log-odds."""
-
-    def contributions(self, values: Floats) -> Floats:
-        """Parts of shape (customers, features), 0 on the average of the training data; NaN is a missing value."""
-        ...
-
-
 @dataclass(frozen=True, eq=False)
 class LinearParts:
-    """Logistic regression on standardized logarithms ln(1 + value); a missing value adds nothing."""
+    """Logistic regression on standardized logarithms ln(1 + value); a missing value (NaN) adds nothing."""
 
     mean: Floats
     scale: Floats
     coefficients: Floats
 
     def contributions(self, values: Floats) -> Floats:
-        """As in :class:`Parts`."""
+        """What each feature adds to the log-odds, shape (customers, features); 0 on the average of the training data."""
         standard = (np.log1p(values) - self.mean) / self.scale
         return np.asarray(np.nan_to_num(standard) * self.coefficients)
 
 
 @dataclass(frozen=True, eq=False)
 class SteppedParts:
-    """One step function per feature: ``cut_points`` of each, and ``steps`` (features, bins); bin 0 is a missing value."""
+    """One step function per feature: ``cut_points`` of each, ``steps`` of shape (features, bins); bin 0 is of missing
+    values.
+    """
 
     cut_points: tuple[Floats, ...]
     steps: Floats
@@ -85,7 +79,7 @@ class SteppedParts:
         return _bins(self.cut_points, values)
 
     def contributions(self, values: Floats) -> Floats:
-        """As in :class:`Parts`."""
+        """What each feature adds to the log-odds, shape (customers, features); 0 on the average of the training data."""
         return np.asarray(self.steps[np.arange(len(self.steps)), self.bins(values)])
 
 
@@ -108,8 +102,8 @@ class ChurnModel:
         """Scores with reasons, one row per customer.
 
         Returns customer_id, probability, score (the probability from 0 to 100, whole), and three reasons, the strongest
-        first: reason_1 … the feature, effect_1 … what its value adds to the log-odds beside an average customer's (above 0
-        speaks for churn). Raises ValueError for customers given twice or features that are absent or infinite.
+        first: reason_1 … the feature, effect_1 … what its value adds to the log-odds beside an average customer's
+        (above 0 speaks for churn). Raises ValueError for customers given twice or features that are absent or infinite.
         """
         check_frame(customers, "customers", key=("customer_id",))
         scored = [self._scored(part) for part in customers.iter_slices(_ROWS_AT_ONCE)]
@@ -138,9 +132,9 @@ CHURN_TYPES = (ChurnModel, LinearParts, SteppedParts)
 def train_churn(snapshots: pl.DataFrame, method: ChurnMethod, *, seed: int) -> ChurnModel | NotComputable:
     """Train on stacked snapshots (:func:`churn_snapshots`) and calibrate.
 
-    Calibration is Platt's: a logistic regression of the label on log-odds that were predicted for customers by models trained
-    on others (five folds); it scales all parts alike, so they stay a sum. NotComputable with fewer than 50 rows that churned
-    or fewer than 50 that stayed.
+    Calibration is Platt's: a logistic regression of the label on log-odds that were predicted for customers by models
+    trained on others (five folds); it scales all parts alike, so they stay a sum. NotComputable with fewer than 50 rows
+    that churned or fewer than 50 that stayed.
     """
     check_frame(snapshots, "snapshots", key=("customer_id", "cutoff"), numbers=("churned",))
     x, y = _matrix(snapshots), snapshots["churned"].cast(pl.Float64).to_numpy()
@@ -168,7 +162,7 @@ def train_churn(snapshots: pl.DataFrame, method: ChurnMethod, *, seed: int) -> C
     )
 
 
-def _fit_logistic(x: Floats, y: Floats, seed: int) -> tuple[LinearParts, float]:
+def _fit_logistic(x: Floats, y: Floats, _seed: int) -> tuple[LinearParts, float]:
     logarithms = np.log1p(x)
     known = np.maximum((~np.isnan(logarithms)).sum(axis=0), 1)
     mean = np.nansum(logarithms, axis=0) / known

@@ -31,7 +31,8 @@ class RetentionOffer:
             raise ValueError(f"{self}: costs from 0 on and a save rate between 0 and 1 must hold.")
 
     def expected_profit(self, probability: ArrayLike, value: ArrayLike) -> Floats:
-        """Profit to expect of contacting each customer, given the churn probability and the value that churn would lose.
+        """Profit to expect of contacting each customer, given the churn probability and the value that churn would
+        lose.
 
         Per customer, after Neslin et al. (2006), "Defection Detection", Journal of Marketing Research 43:
         p · save_rate · (value − incentive) − (1 − p) · incentive − contact. With 1 or 0 for p it is what came out.
@@ -45,8 +46,8 @@ class RetentionOffer:
 class Action:
     """What came of contacting those of whom a profit was expected.
 
-    ``profit`` is the mean over all customers, contacted or not, by what happened to each; ``profit_of_all`` what contacting
-    everyone would have made of each. ``contacted`` is a share.
+    ``profit`` is the mean over all customers, contacted or not, by what happened to each; ``profit_of_all`` what
+    contacting everyone would have made of each. ``contacted`` is a share.
     """
 
     contacted: float

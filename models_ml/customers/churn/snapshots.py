@@ -27,10 +27,13 @@ FEATURES = (
 ``gaps_since_last_order`` is the time since the last order in mean gaps between orders."""
 
 
+_LONGEST = 90  # days of the longest feature window
+
+
 @dataclass(frozen=True)
 class ChurnWindows:
-    """Who is looked at (an order in the last ``active_days``), what churn is (none in the next ``label_days``), and how far
-    back features look.
+    """Who is looked at (an order in the last ``active_days``), what churn is (none in the next ``label_days``), and how
+    far back features look.
     """
 
     active_days: int = 90
@@ -38,8 +41,10 @@ class ChurnWindows:
     history_days: int = 180
 
     def __post_init__(self) -> None:
-        if not (self.label_days > 0 and 90 <= self.active_days <= self.history_days):
-            raise ValueError(f"{self}: label_days from 1 on, and 90 ≤ active_days ≤ history_days must hold.")
+        if not (self.label_days > 0 and 0 < self.active_days <= self.history_days and self.history_days >= _LONGEST):
+            raise ValueError(
+                f"{self}: label_days from 1 on, 1 ≤ active_days ≤ history_days and {_LONGEST} ≤ history_days must hold."
+            )
 
 
 def churn_features(orders: pl.DataFrame, cutoff: datetime, windows: ChurnWindows | None = None) -> pl.DataFrame:
@@ -90,7 +95,8 @@ def churn_features(orders: pl.DataFrame, cutoff: datetime, windows: ChurnWindows
 
 
 def churn_labels(orders: pl.DataFrame, cutoff: datetime, windows: ChurnWindows | None = None) -> pl.DataFrame:
-    """Whether customers of the population at a cut-off churned: customer_id, churned (1 for no order in the label window).
+    """Whether customers of the population at a cut-off churned: customer_id, churned (1 for no order in the label
+    window).
 
     All of the window must be observed: the caller answers for ``orders`` being complete up to its end.
     """
@@ -109,7 +115,9 @@ def churn_labels(orders: pl.DataFrame, cutoff: datetime, windows: ChurnWindows |
 def churn_snapshots(
     orders: pl.DataFrame, cutoffs: tuple[datetime, ...], windows: ChurnWindows | None = None
 ) -> pl.DataFrame:
-    """Snapshots stacked over cut-offs: customer_id, cutoff, churned and :data:`FEATURES`, a row per customer and cut-off."""
+    """Snapshots stacked over cut-offs: customer_id, cutoff, churned and :data:`FEATURES`, a row per customer and
+    cut-off.
+    """
     stacked = [
         churn_features(orders, cutoff, windows)
         .join(churn_labels(orders, cutoff, windows), on="customer_id", maintain_order="left")
@@ -135,8 +143,8 @@ def churn_cutoffs(
     """Cut-offs from the end of what is observed, backwards, a label window apart.
 
     The test's label window ends with the observations; the last training label window ends when the test's begins, so
-    that no training label tells of the test's time. At most ``months`` training cut-offs, and none before customers have
-    been observed for the population's window; so there may be none.
+    that no training label tells of the test's time. At most ``months`` training cut-offs, and none before customers
+    have been observed for the population's window; so there may be none.
     """
     windows = windows or ChurnWindows()
     step, least = timedelta(days=windows.label_days), timedelta(days=windows.active_days)

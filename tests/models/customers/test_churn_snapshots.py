@@ -130,8 +130,10 @@ def test_several_orders_at_one_instant_have_no_gap_to_count_in() -> None:
 
 
 def test_windows_and_frames_are_checked() -> None:
-    with pytest.raises(ValueError, match="90 ≤ active_days ≤ history_days"):
+    with pytest.raises(ValueError, match="1 ≤ active_days ≤ history_days"):
         ChurnWindows(active_days=200)
+    with pytest.raises(ValueError, match="90 ≤ history_days"):
+        ChurnWindows(active_days=30, history_days=60)
     with pytest.raises(ValueError, match="orders lacks amount"):
         churn_features(made_up_orders(20).drop("amount"), CUT)
     with pytest.raises(ValueError, match="give both or neither a time zone"):
