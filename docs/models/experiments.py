@@ -7,6 +7,7 @@ from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
+import polars as pl
 from matplotlib.figure import Figure
 
 from models_ml.experiments import (
@@ -17,6 +18,7 @@ from models_ml.experiments import (
     WinProbability,
     check_sample_ratio,
     compare_conversions,
+    is_held_out,
     measure_incrementality,
     size_for_conversions,
     win_probability,
@@ -60,7 +62,8 @@ A holdout answers what a campaign *caused*. Of 349,650 treated users 1,226 conve
 | revenue at $40 an order, less $14,500 | {net} |
 
 **Before it starts.** A base rate of 5 % and a lift of 10 % need {size:,} users per arm for 80 % power; with 4,000 new users a
-day that is {days} days.
+day that is {days} days. `is_held_out("spring", users, 0.1)` keeps a tenth of the users from a campaign by a hash of both ids, the same in
+SQL; of 100,000 users it holds out {held:,}.
 
 ![Share of tests without any effect that are called significant, by number of looks](experiments.svg)
 
@@ -132,6 +135,7 @@ def page() -> str:
         added=without_p(caused.conversions, ",.1f"),
         share=without_p(caused.share, ".1%"),
         net=without_p(caused.net_revenue, ",.0f"),
+        held=int(is_held_out("spring", pl.Series([f"user-{number}" for number in range(100_000)]), 0.1).sum()),
         size=size.control,
         days=size.days(4_000),
         runs=RUNS,
