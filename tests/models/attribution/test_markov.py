@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models_ml.attribution import Credit, OrderChoice, RemovalEffects, choose_order, markov, removal_effects
+from models_ml.attribution import Credit, OrderChoice, RemovalEffects, chain, choose_order, markov, removal_effects
 from models_ml.reasons import NotComputable, Reason
 from tests.models.attribution.journeys import CHANNELS, DenseChain, Row, by_channel, paths_of, rows
 
@@ -29,9 +29,9 @@ def effects_of(found: list[Row], order: int) -> RemovalEffects:
 @FEW
 @given(rows())
 def test_removal_effects_are_those_of_dense_systems(order: int, measure: str, found: list[Row]) -> None:
-    chain = DenseChain(found, order, measure)
-    full = chain.outcome()
-    expected = [1 - chain.outcome(channel) / full if full else 0.0 for channel in paths_of(found).channels]
+    dense = DenseChain(found, order, measure)
+    full = dense.outcome()
+    expected = [1 - dense.outcome(channel) / full if full else 0.0 for channel in paths_of(found).channels]
     assert getattr(effects_of(found, order), measure) == pytest.approx(expected, abs=1e-9)
 
 
@@ -130,9 +130,16 @@ def simulated_conversions(found: list[Row], order: int, removed: str | None, rng
 def test_long_circling_journeys_are_solved_exactly(order: int) -> None:
     # Thousands of touches before anything ends: simulation would hardly ever see the end.
     found = [Row(("a", "b", "c") * 700, 1, 2, 6.0), Row(("b", "d"), 2, 1, 2.0)]
-    chain = DenseChain(found, order, "conversions")
-    expected = [1 - chain.outcome(channel) / chain.outcome() for channel in "abcd"]
+    dense = DenseChain(found, order, "conversions")
+    expected = [1 - dense.outcome(channel) / dense.outcome() for channel in "abcd"]
     assert effects_of(found, order).conversions == pytest.approx(expected, rel=1e-8)
+
+
+def test_where_iterations_stall_elimination_takes_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = random_rows(np.random.default_rng(3), 40)
+    expected = effects_of(found, 2).conversions
+    monkeypatch.setattr(chain.linalg, "gmres", lambda system, right, **_: (np.zeros(len(right)), 1))
+    assert effects_of(found, 2).conversions == pytest.approx(expected, rel=1e-9)
 
 
 def test_other_orders_are_refused() -> None:

@@ -30,14 +30,14 @@ from tests.models.forecasting.worlds import MONDAY, WEEKDAYS, completejourney, s
 SERIES = shop(170, seed=9)
 
 
-def tested(series: DailySeries = SERIES, model: Model = Model.ETS, **more: int) -> Backtest:
+def backtested(series: DailySeries = SERIES, model: Model = Model.ETS, **more: int) -> Backtest:
     found = backtest(series, model, 1, **{"horizon": 10, "origins": 5, "step": 9, **more})
     assert isinstance(found, Backtest), found
     return found
 
 
 def test_figures_are_those_of_loops() -> None:
-    found, values = tested(), SERIES.values
+    found, values = backtested(), SERIES.values
     scaled, errors, sizes, hits, sums = [], [], [], [], 0
     for cut in (124, 133, 142, 151, 160):
         made = forecast(SERIES.first(cut), 10, 1, Model.ETS)
@@ -62,7 +62,7 @@ def test_figures_are_those_of_loops() -> None:
 
 
 def test_accuracy_by_horizon_averages_to_the_whole() -> None:
-    found = tested()
+    found = backtested()
     table = found.by_horizon()
     assert table["horizon"].to_list() == list(range(1, 11))
     whole, third = found.accuracy(), found.accuracy(3, 3)
@@ -76,7 +76,7 @@ def test_accuracy_by_horizon_averages_to_the_whole() -> None:
 
 
 def test_forecast_and_actual_stand_side_by_side() -> None:
-    found = tested()
+    found = backtested()
     table = found.to_frame()
     actual = pl.DataFrame({"date": pl.date_range(SERIES.start, SERIES.end, eager=True), "known": SERIES.values})
     joined = table.join(actual, on="date", how="left")
@@ -87,10 +87,10 @@ def test_forecast_and_actual_stand_side_by_side() -> None:
 
 @pytest.mark.parametrize("model", [Model.SEASONAL_NAIVE, Model.ETS])
 def test_no_forecast_knows_what_comes_after_its_origin(model: Model) -> None:
-    found = tested(model=model)
+    found = backtested(model=model)
     shifted = SERIES.values.copy()
     shifted[142:] *= 5
-    again = tested(DailySeries(MONDAY, shifted), model)
+    again = backtested(DailySeries(MONDAY, shifted), model)
     assert (again.expected[:3] == found.expected[:3]).all()
     assert (again.lower[0.8][:3] == found.lower[0.8][:3]).all()
     assert (again.expected[3:] != found.expected[3:]).any()
@@ -103,17 +103,17 @@ def test_short_histories_have_no_backtest() -> None:
     assert isinstance(backtest(shop(102, seed=1), Model.ETS, 1, horizon=10, origins=5, step=9), Backtest)
     for name in ("horizon", "origins", "step"):
         with pytest.raises(ValueError, match=f"{name} is 0"):
-            tested(**{name: 0})
+            backtested(**{name: 0})
 
 
 def test_errors_that_nothing_scales_have_a_reason() -> None:
     weeks = DailySeries(MONDAY, np.tile(WEEKDAYS, 25))
-    accuracy = tested(weeks, Model.SEASONAL_NAIVE).accuracy()
+    accuracy = backtested(weeks, Model.SEASONAL_NAIVE).accuracy()
     assert isinstance(accuracy.mase, NotComputable)
     assert accuracy.mase.reason is Reason.NO_VARIATION
     assert accuracy.wape == 0
     dead = replace(SERIES, values=np.append(SERIES.values[:110], np.zeros(60)))
-    found = tested(dead, Model.SEASONAL_NAIVE)
+    found = backtested(dead, Model.SEASONAL_NAIVE)
     silent = found.accuracy()
     assert isinstance(silent.wape, NotComputable)
     assert isinstance(silent.bias, NotComputable)
@@ -235,7 +235,7 @@ def test_real_revenue_is_forecast_better_than_by_the_last_week(load: object) -> 
     for horizon in (7, 30):
         origins = (len(series) - horizon - 56) // 7 + 1
         naive, smoothed = (
-            tested(series, model, horizon=horizon, origins=origins, step=7)
+            backtested(series, model, horizon=horizon, origins=origins, step=7)
             for model in (Model.SEASONAL_NAIVE, Model.ETS)
         )
         mine, theirs = smoothed.accuracy().mase, naive.accuracy().mase
