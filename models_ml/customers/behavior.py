@@ -31,7 +31,7 @@ _MOST_ORDERS_A_WEEK = 7
 
 @dataclass(frozen=True)
 class BehaviorRules:
-    """From where on a pattern holds. ``least_orders`` guards those that rest on a share, which is noise without them."""
+    """From where on a pattern holds. ``least_orders`` guards shares, which are noise without them."""
 
     window_days: int = 90
     top_spend_share: float = 0.2

@@ -59,7 +59,7 @@ class BgNbd:
         return np.asarray(expected.reshape(len(x), *until.shape))
 
     def expected_purchases_of_new(self, horizon: ArrayLike) -> Floats:
-        """Purchases to expect of a customer after his first, within ``horizon``, E[X(t)]; the shape is the horizon's."""
+        """Purchases to expect of a customer within ``horizon`` after the first, E[X(t)]; shaped as the horizon."""
         return np.asarray(self.expected_purchases(horizon, [0.0], [0.0], [0.0])[0])
 
     def _alive(self, x: Floats, t_x: Floats, age: Floats) -> Floats:
@@ -101,9 +101,7 @@ def fit_bg_nbd(frequency: ArrayLike, recency: ArrayLike, age: ArrayLike) -> BgNb
 
 
 def _fit_nbd(groups: _Groups, mean_age: float, customers: int) -> BgNbd | None:
-    """The model in which no one leaves; None unless leaving, spread over customers in whatever way, makes it less
-    likely.
-    """
+    """The model in which no one leaves; None where leaving, spread over customers in some way, is more likely."""
 
     def mean_log_likelihood(parameters: Floats) -> tuple[float, Floats]:
         value, gradient = groups.mean_log_likelihood(np.array([*parameters, 0.0, 1.0]))

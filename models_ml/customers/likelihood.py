@@ -36,9 +36,7 @@ class Convergence:
 
 
 def total(weights: Floats, values: Floats) -> float:
-    """Σ weight × value. Unlike BLAS it starts no threads: the sum is the same on any machine, and busy cores don't
-    hurt.
-    """
+    """Σ weight × value, without the threads that BLAS starts: equal on any machine, and unhurt by busy cores."""
     return float(np.einsum("i,i", weights, values))
 
 

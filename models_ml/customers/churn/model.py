@@ -60,16 +60,14 @@ class LinearParts:
     coefficients: Floats
 
     def contributions(self, values: Floats) -> Floats:
-        """What each feature adds to the log-odds, shape (customers, features); 0 on the average of the training data."""
+        """What each feature adds to the log-odds, shape (customers, features); 0 on average over the training."""
         standard = (np.log1p(values) - self.mean) / self.scale
         return np.asarray(np.nan_to_num(standard) * self.coefficients)
 
 
 @dataclass(frozen=True, eq=False)
 class SteppedParts:
-    """One step function per feature: ``cut_points`` of each, ``steps`` of shape (features, bins); bin 0 is of missing
-    values.
-    """
+    """One step function per feature: ``cut_points`` of each, ``steps`` (features, bins); bin 0 is of missing values."""
 
     cut_points: tuple[Floats, ...]
     steps: Floats
@@ -79,7 +77,7 @@ class SteppedParts:
         return _bins(self.cut_points, values)
 
     def contributions(self, values: Floats) -> Floats:
-        """What each feature adds to the log-odds, shape (customers, features); 0 on the average of the training data."""
+        """What each feature adds to the log-odds, shape (customers, features); 0 on average over the training."""
         return np.asarray(self.steps[np.arange(len(self.steps)), self.bins(values)])
 
 
@@ -95,7 +93,7 @@ class ChurnModel:
     training_rows: int
 
     def probability(self, customers: pl.DataFrame) -> Floats:
-        """Probability of churn of each customer; ``customers`` has the features, as :func:`churn_features` gives them."""
+        """Probability of churn of each customer; ``customers`` has the features of :func:`churn_features`."""
         return np.asarray(expit(self.intercept + self.parts.contributions(_matrix(customers)).sum(axis=1)))
 
     def score(self, customers: pl.DataFrame) -> pl.DataFrame:
