@@ -13,6 +13,7 @@ import io
 import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -125,6 +126,16 @@ def chunked(tables: Iterable[pa.Table], max_bytes: int) -> Iterable[pa.Table]:
             held, size = [], 0
     if held:
         yield pa.concat_tables(held)
+
+
+def read_ahead(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """The same tables; each is read while the one before it is at work."""
+    iterator = iter(tables)
+    with ThreadPoolExecutor(max_workers=1) as reader:
+        coming = reader.submit(next, iterator, None)
+        while (table := coming.result()) is not None:
+            coming = reader.submit(next, iterator, None)
+            yield table
 
 
 def lines_of(texts: Sequence[str]) -> pa.Table:

@@ -24,6 +24,7 @@ from pipelines.ingestion.lines import (
     CHUNK_BYTES,
     UnreadableFileError,
     chunked,
+    read_ahead,
     read_chunks,
     read_parquet_chunks,
     require_unchanged,
@@ -184,7 +185,7 @@ class Ingestion:
             by_id = dict(zip(loads, inputs, strict=True))
             tallies = {load_id: Tally() for load_id in loads}
             tables = (with_load_id(table, load_id) for load_id, each in by_id.items() for table in each.chunks())
-            for chunk in chunked(tables, CHUNK_BYTES):
+            for chunk in read_ahead(chunked(tables, CHUNK_BYTES)):
                 self._store.store(chunk, list(loads.values()), tallies)
             for load_id, tally in tallies.items():
                 if tally.superseded_lines:
