@@ -51,6 +51,8 @@ def test_bounds_are_those_of_the_binomial() -> None:
     journeys, share = 2700, 350 / 2700
     sigma = np.sqrt(journeys * share * (1 - share))
     assert found.conversions[:, 0] == pytest.approx([350 - 1.96 * sigma, 350 + 1.96 * sigma], abs=0.12 * sigma)
+    # Each of them brought 10.
+    assert found.revenue[:, 0] == pytest.approx(10 * found.conversions[:, 0])
 
 
 @pytest.mark.parametrize("model", [markov, shapley, linear, time_decay])
