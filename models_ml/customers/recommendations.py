@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, eye_array, hstack, vstack
 
 from models_ml.customers.frames import Integers, check_frame
 from models_ml.reasons import NotComputable, Reason
@@ -55,15 +55,13 @@ def fit_item_similarity(
         return NotComputable(Reason.NO_DATA, "There is no purchase.")
     if purchases.select(pl.col("basket_id", "product_id").has_nulls()).row(0) != (False, False):
         raise ValueError("purchases has rows without basket_id or product_id; drop them.")
-    bought = purchases.select("basket_id", "product_id").unique()
-    products = (
-        bought.group_by("product_id")
-        .agg(baskets=pl.len().cast(pl.Int64))
-        .sort("baskets", "product_id", descending=[True, False])
-    )
-    basket = (bought["basket_id"].rank("dense") - 1).cast(pl.Int64).to_numpy()
-    product = _places(bought, products)["product"].to_numpy()
-    baskets = csr_array((np.ones(len(bought), dtype=np.float32), (basket, product)), (basket.max() + 1, len(products)))
+    ids = purchases["product_id"].unique().sort()
+    basket = (purchases["basket_id"].rank("dense") - 1).cast(pl.Int64).to_numpy()
+    baskets = _ones(basket, _places(purchases, ids)["product"].to_numpy(), (int(basket.max()) + 1, len(ids)))
+    sold = np.bincount(baskets.indices, minlength=len(ids))
+    best_first = np.argsort(-sold, kind="stable")
+    baskets = baskets[:, best_first]
+    products = pl.DataFrame({"product_id": ids.gather(best_first), "baskets": sold[best_first]})
     together = (baskets.T @ baskets).tocoo()
     is_kept = (together.data >= least_together) & (together.row != together.col)
     row, column, count = together.row[is_kept], together.col[is_kept], together.data[is_kept]
@@ -96,17 +94,19 @@ def recommend(
         check_frame(frame, name, columns=("customer_id", "product_id"))
     people = people.with_row_index("customer")
     bought, forbidden = _marks(model, people, history), _marks(model, people, excluded)
+    # One product of matrices: what was bought counts for what is similar, what is forbidden against itself.
+    marks = hstack([bought, -_FORBIDDEN * forbidden], format="csr")
+    votes = vstack([model.similarity, eye_array(len(model.products), dtype=np.float32)], format="csr")
     parts = [
-        _recommended(model, people[start:stop], bought[start:stop], forbidden[start:stop], count)
+        _recommended(model, people[start:stop], marks[start:stop] @ votes, forbidden[start:stop], count)
         for start, stop in _spans(len(people))
     ]
     return pl.concat(parts)
 
 
 def _recommended(
-    model: ItemSimilarity, people: pl.DataFrame, bought: csr_array, forbidden: csr_array, count: int
+    model: ItemSimilarity, people: pl.DataFrame, scores: csr_array, forbidden: csr_array, count: int
 ) -> pl.DataFrame:
-    scores = bought @ model.similarity - _FORBIDDEN * forbidden
     picks, score = _top(scores, count)
     similar = (picks != _NONE).sum(axis=1)
     _fill_with_best_sellers(picks, forbidden, len(model.products))
@@ -128,14 +128,16 @@ def _top(scores: csr_array, count: int) -> tuple[Integers, NDArray[np.float32]]:
     values, columns = scores.data.copy(), scores.indices
     lengths = np.diff(scores.indptr)
     filled = np.flatnonzero(lengths)
-    starts, row_of = scores.indptr[filled], np.repeat(np.arange(len(filled)), lengths[filled])
+    starts, row_of = scores.indptr[filled], np.repeat(np.arange(len(filled), dtype=np.int32), lengths[filled])
     picks = np.full((len(lengths), count), _NONE, dtype=np.int64)
     best = np.zeros((len(lengths), count), dtype=np.float32)
     if not len(filled):
         return picks, best
     for place in range(count):
         largest = np.maximum.reduceat(values, starts)
-        at = np.flatnonzero((values == largest[row_of]) & (values > 0))
+        # Infinity is met by no value: nothing is left to pick in these rows.
+        largest[largest <= 0] = np.inf
+        at = np.flatnonzero(values == np.repeat(largest, lengths[filled]))
         if not len(at):
             break
         at = at[np.lexsort((columns[at], row_of[at]))]
@@ -168,16 +170,22 @@ def _fill_with_best_sellers(picks: Integers, forbidden: csr_array, products: int
 
 def _marks(model: ItemSimilarity, people: pl.DataFrame, pairs: pl.DataFrame) -> csr_array:
     """Which customer has which product, as ones of shape (customers, products)."""
-    pairs = pairs.select("customer_id", "product_id").unique().join(people, on="customer_id")
-    placed = _places(pairs, model.products)
-    entries = (placed["customer"].to_numpy(), placed["product"].to_numpy())
-    return csr_array((np.ones(len(placed), dtype=np.float32), entries), (len(people), len(model.products)))
+    placed = _places(pairs.join(people, on="customer_id"), model.products["product_id"])
+    shape = (len(people), len(model.products))
+    return _ones(placed["customer"].to_numpy(), placed["product"].to_numpy(), shape)
 
 
-def _places(frame: pl.DataFrame, products: pl.DataFrame) -> pl.DataFrame:
-    """The rows whose product is known, with its place among the products."""
-    numbered = products.select("product_id").with_row_index("product")
+def _places(frame: pl.DataFrame, products: pl.Series) -> pl.DataFrame:
+    """The rows whose product is known, in their order, with its place among the products."""
+    numbered = pl.DataFrame({"product_id": products}).with_row_index("product")
     return frame.join(numbered, on="product_id", maintain_order="left")
+
+
+def _ones(row: Integers, column: Integers, shape: tuple[int, int]) -> csr_array:
+    """A sparse matrix with a 1 at each of the places, however often it is named."""
+    matrix = csr_array((np.ones(len(row), dtype=np.float32), (row, column)), shape)
+    matrix.data[:] = 1
+    return matrix
 
 
 def _spans(size: int) -> Iterator[tuple[int, int]]:
