@@ -101,9 +101,10 @@ def test_a_series_does_not_depend_on_the_others() -> None:
     assert isinstance(mine, Forecast)
     assert isinstance(same, Forecast)
     assert (mine.paths == same.paths).all()
-    other = together.by_series["a"]
-    assert isinstance(other, Forecast)
-    assert (other.paths != mine.paths).any()
+    twins = forecast_all(dict.fromkeys(("one", "two"), several["b"]), 7, seed=1).by_series
+    assert isinstance(twins["one"], Forecast)
+    assert isinstance(twins["two"], Forecast)
+    assert (twins["one"].paths != twins["two"].paths).any()
 
 
 def test_tables_have_a_row_per_day() -> None:
