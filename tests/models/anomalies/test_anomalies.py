@@ -71,12 +71,12 @@ class Loops:
         return (self.values[today] ** 0.5 - expected**0.5) / scale
 
 
-@settings(max_examples=10)
+@settings(max_examples=6)
 @given(st.integers(0, 10_000), st.sets(st.integers(0, 119), max_size=6), st.booleans())
 def test_seasonal_residuals_are_those_of_loops(seed: int, incidents: set[int], unconfirmed: bool) -> None:
     series = counts(120, level=90, seed=seed)
     if unconfirmed:  # a few great residuals, which the median absolute deviation does not see and half an sd does
-        series.values[[40, 52, 63, 75, 90]] *= 4
+        series.values[[40, 52, 63, 75, 90]] *= 2.5
     for number in incidents:
         series.values[number] *= 4
     found = seasonal_residual(series, [day(number) for number in incidents])
