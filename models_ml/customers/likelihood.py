@@ -11,6 +11,7 @@ from scipy.optimize import minimize
 from models_ml.customers.frames import Floats
 from models_ml.reasons import NotComputable, Reason
 
+_NEARLY_FLAT = 1e-6
 _FLAT = 1e-5
 _STEP = 1e-4
 _RUNAWAY = 20.0
@@ -59,31 +60,35 @@ def maximize(
         return -value, -gradient * parameters
 
     with np.errstate(all="ignore"):
-        found = minimize(descent, scale, jac=True, method="BFGS", options={"gtol": _FLAT / 100, "maxiter": 500})
+        # The last digits are left to Newton's step: near the top the value itself is too coarse to search by.
+        found = minimize(descent, scale, jac=True, method="BFGS", options={"gtol": _NEARLY_FLAT, "maxiter": 500})
         steps = _STEP * np.eye(len(scale))
         slopes = [(descent(found.x + step)[1] - descent(found.x - step)[1]) / (2 * _STEP) for step in steps]
+    curvature = (np.array(slopes) + np.array(slopes).T) / 2
     slope = float(np.abs(found.jac).max())
-    curvature = np.array(slopes)
     if not (np.isfinite(found.x).all() and np.isfinite(curvature).all() and slope <= _FLAT):
         return NotComputable(Reason.NOT_CONVERGED, f"The slope is {slope:.1e} after {found.nfev} evaluations.")
-    eigenvalues = np.linalg.eigvalsh((curvature + curvature.T) / 2)
+    eigenvalues = np.linalg.eigvalsh(curvature)
     if np.abs(found.x - scale).max() > _RUNAWAY or eigenvalues[0] <= 0:
         ended = ", ".join(f"{value:.3g}" for value in np.exp(found.x))
         return NotComputable(
             Reason.NOT_CONVERGED, f"The data do not determine the parameters: the search ran to {ended}."
         )
-    covariance = np.linalg.inv((curvature + curvature.T) / 2) / customers
-    errors = np.sqrt(np.diag(covariance))
+    covariance = np.linalg.inv(curvature)
+    errors = np.sqrt(np.diag(covariance) / customers)
     if errors.max() > _WORST_ERROR:
         return NotComputable(
             Reason.NOT_CONVERGED,
             f"The data do not determine the parameters: errors are {errors.max():.0f} times as large.",
         )
-    return np.exp(found.x), Convergence(
-        log_likelihood=-float(found.fun) * customers,
+    top = found.x - covariance @ found.jac
+    with np.errstate(all="ignore"):
+        value, gradient = descent(top)
+    return np.exp(top), Convergence(
+        log_likelihood=-value * customers,
         customers=customers,
-        evaluations=int(found.nfev) + 2 * len(scale),
-        gradient=slope,
+        evaluations=int(found.nfev) + 2 * len(scale) + 1,
+        gradient=float(np.abs(gradient).max()),
         relative_errors=tuple(errors.tolist()),
         condition=float(eigenvalues[-1] / eigenvalues[0]),
     )
