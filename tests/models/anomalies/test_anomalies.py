@@ -147,6 +147,22 @@ def test_noisy_series_are_judged_by_the_week() -> None:
     assert row["expected"] == pytest.approx(statistics.median(sums))
 
 
+def test_scores_of_weeks_are_those_of_loops() -> None:
+    series = counts(240, level=1.5, seed=4)
+    found, values = seasonal_residual(series), series.values
+    sums = {last: values[last - 6 : last + 1].sum() for last in range(6, 240)}
+    expected = {last: statistics.median([sums[last - 7 * back] for back in range(1, 9)]) for last in range(62, 240)}
+    residuals = {last: sums[last] ** 0.5 - expected[last] ** 0.5 for last in expected}
+    by_week = [last for last in range(130, 240) if found.weekly[last]]
+    assert len(by_week) > 100
+    for last in by_week:
+        before = [residuals[one] for one in range(last - 62, last - 6)]  # no day of theirs is in the judged week
+        center = statistics.median(before)
+        spread = 1.4826 * statistics.median([abs(each - center) for each in before])
+        assert found.expected[last] == expected[last]
+        assert found.scores[last] == pytest.approx(residuals[last] / max(spread, 0.5 * statistics.stdev(before)))
+
+
 def week_before(series: DailySeries, number: int) -> list[float]:
     return series.values[number - 7 : number].tolist()
 
