@@ -72,9 +72,9 @@ def test_bounds_hold_the_credit_and_repeat_with_the_seed(model: object) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("model", [markov, shapley])
 def test_intervals_cover_the_truth(model: object) -> None:
-    """Of 60 samples' 90 % intervals, about 54 hold the credit that the whole population would have."""
+    """Of 150 samples' 90 % intervals, about 135 hold the credit that the whole population would have."""
     rng = np.random.default_rng(17)
-    population, hits, worlds = paths_of(FOUND), np.zeros(3), 60
+    population, hits, worlds = paths_of(FOUND), np.zeros(3), 150
     cells = np.concatenate([population.conversions, population.unconverted])
     truth = model(population).conversions / cells.sum()  # type: ignore[operator]
     for world in range(worlds):
@@ -82,8 +82,8 @@ def test_intervals_cover_the_truth(model: object) -> None:
         sample = replace(population, conversions=drawn[:4], unconverted=drawn[4:], revenue=np.zeros(4))
         lower, upper = intervals(sample, model, seed=world, replicates=120, level=0.9).conversions / 2000
         hits += (lower <= truth) & (truth <= upper)
-    assert (hits / worlds >= 0.8).all()
-    assert (hits / worlds <= 0.98).all()
+    assert (hits / worlds >= 0.82).all()
+    assert (hits / worlds <= 0.97).all()
 
 
 def test_few_conversions_have_no_interval() -> None:
