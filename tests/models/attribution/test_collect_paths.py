@@ -137,7 +137,7 @@ def test_paths_are_what_the_rules_say(found: list[Touch], ends: list[Conversion]
     assert paths.decayed_revenue.sum() + paths.unattributed_revenue == pytest.approx(revenue)
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(touches(), conversions(), st.randoms(use_true_random=False))
 def test_the_order_of_rows_does_not_matter(found: list[Touch], ends: list[Conversion], random: object) -> None:
     paths = collect_paths(touches_frame(found), conversions_frame(ends))

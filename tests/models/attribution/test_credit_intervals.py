@@ -30,7 +30,7 @@ from models_ml.attribution import (
 from models_ml.reasons import NotComputable, Reason
 from tests.models.attribution.journeys import Row, paths_of, rows
 
-FEW = settings(max_examples=12)
+FEW = settings(max_examples=8)
 FOUND = [
     Row(("a",), 300, 700, 3000.0),
     Row(("b",), 100, 900, 4000.0),

@@ -33,7 +33,7 @@ from tests.models.attribution.journeys import CHANNELS, Row, by_channel, credit_
 MEASURES = ("conversions", "revenue")
 ALL = {**{str(model): function for model, function in FUNCTIONS.items()}}
 ALL |= {f"markov of order {order}": (lambda paths, order=order: markov(paths, order)) for order in (2, 3)}
-FEW = settings(max_examples=6)
+FEW = settings(max_examples=4)
 models = pytest.mark.parametrize("model", ALL.values(), ids=ALL.keys())
 ModelFunction = Callable[[Paths], Credit | NotComputable]
 

@@ -14,7 +14,7 @@ from models_ml.attribution import Credit, OrderChoice, RemovalEffects, chain, ch
 from models_ml.reasons import NotComputable, Reason
 from tests.models.attribution.journeys import CHANNELS, DenseChain, Row, by_channel, paths_of, rows
 
-FEW = settings(max_examples=12)
+FEW = settings(max_examples=8)
 orders = pytest.mark.parametrize("order", [1, 2, 3])
 
 

@@ -25,7 +25,7 @@ def way(request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("measure", MEASURES)
-@settings(max_examples=12)
+@settings(max_examples=8)
 @given(found=rows())
 def test_values_are_mean_marginal_worths(way: str, measure: str, found: list[Row]) -> None:
     assert by_channel(shapley(paths_of(found)), measure) == pytest.approx(
@@ -48,7 +48,7 @@ def test_a_channel_that_hinders_has_a_negative_value(way: str) -> None:
     assert by_channel(shapley(paths_of(found))) == pytest.approx({"a": 8.0, "b": -2.0})
 
 
-@settings(max_examples=12)
+@settings(max_examples=8)
 @given(found=rows(CHANNELS[:3]), lost=rows(CHANNELS))
 def test_a_channel_in_no_converting_path_is_never_credited(way: str, found: list[Row], lost: list[Row]) -> None:
     paths = paths_of([*found, *(replace(row, conversions=0, revenue=0.0) for row in lost)])
@@ -57,7 +57,7 @@ def test_a_channel_in_no_converting_path_is_never_credited(way: str, found: list
         assert max(credit.get(channel, 0.0) for channel in CHANNELS[3:]) <= 1e-9
 
 
-@settings(max_examples=12)
+@settings(max_examples=8)
 @given(found=rows())
 def test_channels_that_always_come_together_share_alike(way: str, found: list[Row]) -> None:
     twinned = [replace(row, path=(*row.path, *(["twin"] if "email" in row.path else []))) for row in found]
@@ -65,7 +65,7 @@ def test_channels_that_always_come_together_share_alike(way: str, found: list[Ro
     assert credit.get("twin", 0.0) == pytest.approx(credit.get("email", 0.0), abs=1e-9)
 
 
-@settings(max_examples=12)
+@settings(max_examples=8)
 @given(found=rows(), repeats=st.integers(1, 3))
 def test_only_the_set_of_channels_matters(way: str, found: list[Row], repeats: int) -> None:
     doubled = [replace(row, path=tuple(reversed(row.path)) * repeats) for row in found]
