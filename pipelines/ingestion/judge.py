@@ -34,13 +34,15 @@ def recognized_sql(contract: Contract) -> str:
     is no JSON object may be.
     """
     known = quoted_list(event_type.name for event_type in contract.event_types)
+    # Whether a line is JSON is asked first: under TRY one broken line makes the engine evaluate its whole block anew,
+    # line by line.
     return f"""
         with keyed as (
             select
                 *,
-                case when defect is null or defect = 'line_too_long'
-                    then try(json_keys(line, ['$', '$.properties', '$.context'])) end as k,
-                case when k is not null then json_extract_string(line, '$.event_type') end as event_type
+                (defect is null or defect = 'line_too_long') and json_valid(line) as is_json,
+                case when is_json then json_keys(line, ['$', '$.properties', '$.context']) end as k,
+                case when is_json then json_extract_string(line, '/event_type') end as event_type
             from chunk
         ),
         recognized as (
@@ -51,7 +53,7 @@ def recognized_sql(contract: Contract) -> str:
                 defect,
                 case
                     when event_type in ({known}) then event_type
-                    when k is not null and json_type(line) = 'OBJECT' then ''
+                    when is_json and json_type(line) = 'OBJECT' then ''
                 end as kind,
                 len(k[1]) + coalesce(len(k[2]), 0) + coalesce(len(k[3]), 0) as key_count
             from keyed
@@ -81,16 +83,18 @@ def shapes_sql(rules: TypeRules, table: str, kind: str) -> str:
     """
 
 
-def staged_sql(rules: TypeRules, table: str, kind: str, shapes: str) -> str:
+def staged_sql(rules: TypeRules, table: str, kind: str, shapes: str, *, plain: bool) -> str:
     """Query over ``table`` (of :func:`recognized_sql`) and ``loads``: the lines of one kind, typed, with verdicts.
 
-    Lines whose shape is not in ``shapes`` (of :func:`shapes_sql`) are left out.
+    ``loads`` gives the ``earliest`` (null: any) and ``latest`` timestamp that each load accepts. Lines whose shape is not in ``shapes`` (of :func:`shapes_sql`) are left out; where ``plain``, so are
+    lines with keys that are not declared, or repeated, which take expensive expressions and are few.
     Columns: load_id, source_line, flags (bits of REASON_BITS; duplicates are judged later), unknown_properties,
     is_suspicious (may hold personal data), event_timestamp (UTC), event_id (null where invalid), the other texts of
-    the envelope, the properties. Parameters: ``earliest`` and ``latest`` accepted timestamp.
+    the envelope, the properties.
     """
     # A value that passed a check of its form can't hold an address or a number; a flawed line is searched whole.
     texts = f"concat_ws(' ', {', '.join(f'case when strlen({text}) > 5 then {text} end' for text in rules.free_texts)})"
+    repeated_key = f"case when {_HAS_REPEATED_KEY} then {REASON_BITS['malformed_json']} else 0 end"
     return f"""
         {_fielded_sql(rules, table, kind, shapes)},
         flagged as (
@@ -98,22 +102,20 @@ def staged_sql(rules: TypeRules, table: str, kind: str, shapes: str) -> str:
                 fielded.*,
                 shape_flags
                     | {flags_sql(rules.value_checks)}
-                    | case when case when key_count > declared_count then {_HAS_REPEATED_KEY} end
-                        then {REASON_BITS["malformed_json"]} else 0 end
+                    | {0 if plain else f"case when has_unknown then {repeated_key} else 0 end"}
                     | case when defect = 'line_too_long' then {REASON_BITS["line_too_long"]} else 0 end
-                    | case when event_timestamp > $latest then {REASON_BITS["timestamp_in_future"]} else 0 end
-                    | case when event_timestamp < $earliest and not historical
-                        then {REASON_BITS["timestamp_too_old"]} else 0 end as flags,
-                key_count > declared_count as has_unknown
+                    | case when event_timestamp > latest then {REASON_BITS["timestamp_in_future"]} else 0 end
+                    | case when event_timestamp < earliest then {REASON_BITS["timestamp_too_old"]} else 0 end as flags
             from fielded
             inner join loads on fielded.load_id = loads.load_id
+            {"where not has_unknown" if plain else ""}
         )
         select
             load_id,
             source_line,
             flags,
-            case when has_unknown then {rules.undeclared} end as unknown_properties,
-            case when flags <> 0 or has_unknown then {SUSPICIOUS_LINE_SQL} else {suspicious_sql(texts)} end as is_suspicious,
+            {"null::varchar" if plain else f"case when has_unknown then {rules.undeclared} end"} as unknown_properties,
+            case when flags <> 0{"" if plain else " or has_unknown"} then {SUSPICIOUS_LINE_SQL} else {suspicious_sql(texts)} end as is_suspicious,
             {", ".join(rules.names)},
             event_timestamp,
             event_uuid as event_id
@@ -156,9 +158,9 @@ def _fielded_sql(rules: TypeRules, table: str, kind: str, shapes: str, *, types:
         ),
         fielded as (
             select
-                load_id, source_line, line, defect, key_count{", t" if types else ""},
+                load_id, source_line, line, defect{", t" if types else ""},
                 {", ".join(rules.columns)},
-                typed_count + {told_count} as declared_count,
+                key_count > typed_count + {told_count} as has_unknown,
                 {instant_sql('x."timestamp"')} at time zone 'UTC' as event_timestamp,
                 shapes.* exclude (shape)
             from parsed

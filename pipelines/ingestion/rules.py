@@ -101,7 +101,7 @@ def type_rules(contract: Contract, event_type: EventType | None) -> TypeRules:
             *(f'"{name}"' for name in contract.context_fields),
             *(f'"{prop.name}"' for prop in staged if prop.is_free_text),
         ),
-        types=f"json_type(line, [{quoted_list(paths)}])",
+        types=f"json_type(line, [{quoted_list(_pointer(path) for path in paths)}])",
         shape_checks=(
             *_envelope_shape_checks(contract, types),
             *(check for is_shape, check in checked if is_shape),
@@ -112,6 +112,11 @@ def type_rules(contract: Contract, event_type: EventType | None) -> TypeRules:
             *(check for is_shape, check in checked if not is_shape),
         ),
     )
+
+
+def _pointer(path: str) -> str:
+    """A path as JSON pointer, which the engine follows in a fraction of the time."""
+    return path.removeprefix("$").replace(".", "/")
 
 
 def _undeclared_sql(contract: Contract, fields: Sequence[Property]) -> str:
