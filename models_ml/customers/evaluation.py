@@ -18,7 +18,9 @@ _BINS = 10
 _LEAST_PER_CLASS = 2
 
 
-def evaluate(happened: ArrayLike, probability: ArrayLike) -> dict[str, Metric] | NotComputable:
+def evaluate(
+    happened: ArrayLike, probability: ArrayLike, *, threshold: float = 0.5
+) -> dict[str, Metric] | NotComputable:
     """How well probabilities order and how well they mean what they say.
 
     ``happened`` is 0 or 1, ``probability`` from 0 to 1, one of each per case. The result holds
@@ -29,7 +31,8 @@ def evaluate(happened: ArrayLike, probability: ArrayLike) -> dict[str, Metric] |
     - ece: expected calibration error over ten bins of equal width,
     - top_decile_lift: rate among the tenth with the highest probabilities over the rate of all; cases that tie at its
       border count in part,
-    - rate: share that happened.
+    - rate: share that happened,
+    - recall, f1, precision: of calling those cases whose probability reaches ``threshold`` (no precision when none does).
 
     NotComputable with fewer than two cases of either kind. Raises ValueError for vectors that are not of this form.
     """
@@ -40,6 +43,8 @@ def evaluate(happened: ArrayLike, probability: ArrayLike) -> dict[str, Metric] |
     errors = (p - y) ** 2
     half = _Z * float(errors.std(ddof=1)) / math.sqrt(len(y))
     brier = float(brier_score_loss(y, p))
+    called = p >= threshold
+    found = float((called & (y == 1)).sum())
     return {
         "auc": _auc(y, p),
         "average_precision": Metric(float(average_precision_score(y, p))),
@@ -47,6 +52,9 @@ def evaluate(happened: ArrayLike, probability: ArrayLike) -> dict[str, Metric] |
         "ece": Metric(_calibration_error(y, p)),
         "top_decile_lift": Metric(_top_rate(y, p) / float(y.mean())),
         "rate": Metric(float(y.mean())),
+        "recall": Metric(found / float(y.sum())),
+        "f1": Metric(2 * found / float(called.sum() + y.sum())),
+        **({"precision": Metric(found / float(called.sum()))} if called.any() else {}),
     }
 
 

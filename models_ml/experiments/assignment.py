@@ -24,8 +24,7 @@ def bucket(campaign_id: str, user_id: str) -> int:
     """The bucket, 0 to 9,999, of a user in a campaign, for ever and on every engine.
 
     It is the number that the first 8 hexadecimal digits of the MD5 of ``campaign_id|user_id`` (UTF-8) form, modulo
-    10,000. SQL: ``('0x' || substr(md5(campaign_id || '|' || user_id), 1, 8))::bigint % 10000`` in DuckDB,
-    ``cast(conv(substr(md5(…), 1, 8), 16, 10) as bigint) % 10000`` in Spark. Different campaigns hold out unrelated users.
+    10,000. In SQL it is the macro ``holdout_bucket``. Different campaigns hold out unrelated users.
     """
     digest = hashlib.md5(f"{campaign_id}|{user_id}".encode(), usedforsecurity=False).digest()
     return int.from_bytes(digest[:4], "big") % BUCKETS

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.metrics import precision_recall_fscore_support
 
 from models_ml.customers import auc_difference, evaluate
 from models_ml.reasons import NotComputable, Reason
@@ -46,6 +47,12 @@ def test_measures_by_counting(cases: list[tuple[bool, float]]) -> None:
     bins = [min(int(value * 10 + 1e-9), 9) for value in p]
     error = sum(abs(sum(p[i] - y[i] for i in range(len(y)) if bins[i] == place)) for place in range(10)) / len(y)
     assert found["ece"].value == pytest.approx(error)
+    precision, recall, f1, _ = precision_recall_fscore_support(y, p >= 0.5, average="binary", zero_division=np.nan)
+    assert found["recall"].value == pytest.approx(recall)
+    assert found["f1"].value == pytest.approx(f1)
+    assert ("precision" in found) == any(p >= 0.5)
+    if "precision" in found:
+        assert found["precision"].value == pytest.approx(precision)
 
 
 def test_the_interval_of_auc_is_that_of_resampling() -> None:

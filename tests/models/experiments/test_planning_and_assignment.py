@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
+from pathlib import Path
 
 import duckdb
 import numpy as np
@@ -11,6 +12,7 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from jinja2 import Environment
 from scipy import stats
 from statsmodels.stats.power import NormalIndPower, tt_ind_solve_power
 from statsmodels.stats.proportion import proportion_effectsize, samplesize_proportions_2indep_onetail
@@ -29,7 +31,10 @@ from models_ml.experiments import (
 )
 from models_ml.reasons import NotComputable, Reason
 
-IN_SQL = "('0x' || substr(md5(campaign || '|' || user), 1, 8))::bigint % 10000"
+MACROS = Path(__file__).parents[3] / "dbt_project" / "macros" / "portable" / "buckets.sql"
+IN_SQL = (
+    Environment().from_string(MACROS.read_text()).module.duckdb__holdout_bucket("campaign", "user")  # type: ignore[attr-defined]
+)
 
 
 def test_published_sizes() -> None:
