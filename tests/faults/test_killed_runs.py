@@ -27,7 +27,7 @@ YESTERDAY = datetime(2025, 6, 10, tzinfo=UTC)
 TODAY = datetime(2025, 6, 10, 12, tzinfo=UTC)
 FILES_OF_TODAY = "2025-06-10"
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600), pytest.mark.xdist_group("killed runs")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from pipelines.settings import load_settings
 from quality.checks import RowsCheck, Suite
 from quality.contracts import load_contract
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("one story")]
+pytestmark = pytest.mark.slow
 
 AS_OF = datetime(2025, 6, 30, 18, tzinfo=UTC)
 LATER = AS_OF + timedelta(hours=2)
