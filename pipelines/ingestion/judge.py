@@ -83,18 +83,16 @@ def shapes_sql(rules: TypeRules, table: str, kind: str) -> str:
     """
 
 
-def staged_sql(rules: TypeRules, table: str, kind: str, shapes: str, *, plain: bool) -> str:
+def staged_sql(rules: TypeRules, table: str, kind: str, shapes: str) -> str:
     """Query over ``table`` (of :func:`recognized_sql`) and ``loads``: the lines of one kind, typed, with verdicts.
 
-    ``loads`` gives the ``earliest`` (null: any) and ``latest`` timestamp that each load accepts. Lines whose shape is not in ``shapes`` (of :func:`shapes_sql`) are left out; where ``plain``, so are
-    lines with keys that are not declared, or repeated, which take expensive expressions and are few.
+    Lines whose shape is not in ``shapes`` (of :func:`shapes_sql`) are left out.
     Columns: load_id, source_line, flags (bits of REASON_BITS; duplicates are judged later), unknown_properties,
     is_suspicious (may hold personal data), event_timestamp (UTC), event_id (null where invalid), the other texts of
-    the envelope, the properties.
+    the envelope, the properties. Parameters: ``earliest`` and ``latest`` accepted timestamp.
     """
     # A value that passed a check of its form can't hold an address or a number; a flawed line is searched whole.
     texts = f"concat_ws(' ', {', '.join(f'case when strlen({text}) > 5 then {text} end' for text in rules.free_texts)})"
-    repeated_key = f"case when {_HAS_REPEATED_KEY} then {REASON_BITS['malformed_json']} else 0 end"
     return f"""
         {_fielded_sql(rules, table, kind, shapes)},
         flagged as (
@@ -102,20 +100,22 @@ def staged_sql(rules: TypeRules, table: str, kind: str, shapes: str, *, plain: b
                 fielded.*,
                 shape_flags
                     | {flags_sql(rules.value_checks)}
-                    | {0 if plain else f"case when has_unknown then {repeated_key} else 0 end"}
+                    | case when case when key_count > declared_count then {_HAS_REPEATED_KEY} end
+                        then {REASON_BITS["malformed_json"]} else 0 end
                     | case when defect = 'line_too_long' then {REASON_BITS["line_too_long"]} else 0 end
-                    | case when event_timestamp > latest then {REASON_BITS["timestamp_in_future"]} else 0 end
-                    | case when event_timestamp < earliest then {REASON_BITS["timestamp_too_old"]} else 0 end as flags
+                    | case when event_timestamp > $latest then {REASON_BITS["timestamp_in_future"]} else 0 end
+                    | case when event_timestamp < $earliest and not historical
+                        then {REASON_BITS["timestamp_too_old"]} else 0 end as flags,
+                key_count > declared_count as has_unknown
             from fielded
             inner join loads on fielded.load_id = loads.load_id
-            {"where not has_unknown" if plain else ""}
         )
         select
             load_id,
             source_line,
             flags,
-            {"null::varchar" if plain else f"case when has_unknown then {rules.undeclared} end"} as unknown_properties,
-            case when flags <> 0{"" if plain else " or has_unknown"} then {SUSPICIOUS_LINE_SQL} else {suspicious_sql(texts)} end as is_suspicious,
+            case when has_unknown then {rules.undeclared} end as unknown_properties,
+            case when flags <> 0 or has_unknown then {SUSPICIOUS_LINE_SQL} else {suspicious_sql(texts)} end as is_suspicious,
             {", ".join(rules.names)},
             event_timestamp,
             event_uuid as event_id
@@ -158,9 +158,9 @@ def _fielded_sql(rules: TypeRules, table: str, kind: str, shapes: str, *, types:
         ),
         fielded as (
             select
-                load_id, source_line, line, defect{", t" if types else ""},
+                load_id, source_line, line, defect, key_count{", t" if types else ""},
                 {", ".join(rules.columns)},
-                key_count > typed_count + {told_count} as has_unknown,
+                typed_count + {told_count} as declared_count,
                 {instant_sql('x."timestamp"')} at time zone 'UTC' as event_timestamp,
                 shapes.* exclude (shape)
             from parsed

@@ -20,7 +20,6 @@ import pyarrow as pa
 
 from pipelines.errors import TrueliftError, UserError
 from pipelines.ingestion.files import SeenFile, archive_landed, check_paths, look_at, recorded_name, reference_of
-from pipelines.ingestion.judging import Load
 from pipelines.ingestion.lines import (
     CHUNK_BYTES,
     UnreadableFileError,
@@ -32,7 +31,7 @@ from pipelines.ingestion.lines import (
     with_load_id,
 )
 from pipelines.ingestion.references import ReferenceCounts, load_reference_file
-from pipelines.ingestion.store import EventStore, Tally
+from pipelines.ingestion.store import EventStore, Load, Tally
 from pipelines.lake.connection import Lake, transaction
 from pipelines.lake.tables import LOAD_LOG
 from quality.contracts import load_contract
@@ -117,18 +116,7 @@ def open_ingestion(
 ) -> Iterator[Ingestion]:
     """A writing session for loads, under the writer lock."""
     with lake.writer() as connection:
-        store = EventStore(connection, load_contract(), lake.settings, ingested_at)
-        try:
-            yield Ingestion(
-                lake,
-                connection,
-                store,
-                ingested_at=ingested_at,
-                backfill=backfill,
-                progress=progress or (lambda *_: None),
-            )
-        finally:
-            store.close()
+        yield Ingestion(lake, connection, ingested_at, backfill, progress or (lambda *_: None))
 
 
 class Ingestion:
@@ -138,8 +126,6 @@ class Ingestion:
         self,
         lake: Lake,
         connection: duckdb.DuckDBPyConnection,
-        store: EventStore,
-        *,
         ingested_at: datetime,
         backfill: bool,
         progress: Progress,
@@ -149,7 +135,7 @@ class Ingestion:
         self._settings = lake.settings
         self._backfill = backfill
         self._progress = progress
-        self._store = store
+        self._store = EventStore(connection, load_contract(), lake.settings, ingested_at)
         rows = connection.execute("select content_hash from lake.ops.load_log where status = 'loaded'").fetchall()
         self._known = {known for (known,) in rows}
 

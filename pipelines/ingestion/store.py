@@ -1,7 +1,7 @@
 """Stores one transaction's lines: judged, deduplicated against all stored ids, split into events and quarantine.
 
-Works chunk by chunk on what :mod:`pipelines.ingestion.judging` makes of it: Arrow tables ``staged_<n>`` with the lines of
-one kind each, and view ``verdicts`` with one row per line. Only then ``lake`` is written.
+Works chunk by chunk in temp tables: ``lined`` (text and kind of every line), ``staged_<n>`` (typed fields and verdict
+of one kind), and ``shapes_<n>``, which stays from chunk to chunk; view ``verdicts`` has one row per line. Only then ``lake`` is written.
 """
 
 from __future__ import annotations
@@ -13,14 +13,24 @@ from datetime import datetime, timedelta
 import duckdb
 import pyarrow as pa
 
-from pipelines.ingestion.judging import Judge, Judged, Load
-from pipelines.ingestion.rules import REASON_BITS
+from pipelines.ingestion.judge import (
+    explained_sql,
+    reasons_sql,
+    recognized_sql,
+    shapes_sql,
+    staged_sql,
+)
+from pipelines.ingestion.lines import MAX_LINE_BYTES, MAX_NESTING
+from pipelines.ingestion.pii import mask_lines
+from pipelines.ingestion.rules import REASON_BITS, TypeRules, quoted, type_rules
 from pipelines.settings import Settings
 from quality.contracts import Contract
 
 _DUPLICATE = REASON_BITS["duplicate_event_id"]
 _REPLACED = -1
 """Verdict of an accepted line whose event a later load of the same transaction replaces: it is not stored."""
+_SHOWING = 2_000
+"""Lines of a kind that are looked at for its usual shapes; the others are found by what is missing afterwards."""
 
 
 @dataclass
@@ -41,6 +51,19 @@ class Tally:
     """Lines stored with an earlier chunk whose id a later chunk of the same load repeats."""
 
 
+@dataclass(frozen=True)
+class Load:
+    """One load in progress: the file's name in the lake and whether its age limit is lifted.
+
+    ``keeps_duplicates`` is false for mapped sources: their exports repeat what was delivered before, by nature.
+    """
+
+    load_id: int
+    source_file: str
+    historical: bool
+    keeps_duplicates: bool = True
+
+
 class EventStore:
     """Writes chunks of lines into ``raw.events`` and ``raw.quarantine`` within the caller's transaction."""
 
@@ -48,36 +71,43 @@ class EventStore:
         self, connection: duckdb.DuckDBPyConnection, contract: Contract, settings: Settings, ingested_at: datetime
     ) -> None:
         self._connection = connection
-        # The engine can't push filters of identifiers into Arrow tables yet.
-        connection.execute("set disabled_optimizers = 'join_filter_pushdown'")
         self._contract = contract
         self._settings = settings
         self._ingested_at = ingested_at.replace(tzinfo=None)
-        self._judge = Judge(connection, contract, settings, self._ingested_at)
-
-    def close(self) -> None:
-        """Give back what it holds beside the caller's connection."""
-        self._judge.close()
+        self._age_limits = {
+            "latest": self._ingested_at + timedelta(minutes=settings.future_tolerance_minutes),
+            "earliest": self._ingested_at - timedelta(days=settings.max_event_age_days),
+        }
+        self._rules: dict[str, TypeRules] = {each.name: type_rules(contract, each) for each in contract.event_types}
+        self._rules[""] = type_rules(contract, None)
+        self._shapes = {kind: f"shapes_{index}" for index, kind in enumerate(self._rules)}
 
     def store(self, chunk: pa.Table, loads: Sequence[Load], tallies: Mapping[int, Tally]) -> None:
         """Judge and store ``chunk`` (lines.LINES and load_id); add what became of it to ``tallies`` by load id."""
-        judged = self._judge.judge(chunk, loads)
-        self._register(judged, loads)
-        for load_id, count in judged.masked.items():
-            tallies[load_id].pii_masked += count
-        self._deduplicate(tallies)
-        self._insert_events(list(judged.staged))
-        self._quarantine()
+        self._register_loads(loads)
+        counts = self._recognize(chunk)
+        kinds = list(counts)
+        self._stage(counts)
+        self._mask(kinds, tallies)
+        self._judge(kinds)
+        self._deduplicate(kinds, tallies)
+        self._insert_events(kinds)
+        self._quarantine(kinds)
         self._count(tallies)
-        self._drop(judged)
 
     def quarantine_superseded(self, chunk: pa.Table, loads: Sequence[Load], tallies: Mapping[int, Tally]) -> None:
         """Quarantine as duplicates the lines of ``chunk`` that a later line of their own load superseded."""
-        self._judge.recognize_masked(chunk)
-        keys = chunk.select(["load_id", "source_line"])
-        flags = pa.array([_DUPLICATE] * chunk.num_rows, pa.int32())
-        self._register(Judged({}, keys.append_column("flags", flags), {}), loads)
-        self._quarantine()
+        self._register_loads(loads)
+        self._recognize(chunk)
+        self._run("update lined set is_suspicious = true")
+        mask_lines(self._connection, "lined", self._settings.pii_key())
+        self._run(
+            f"""
+            create or replace temp view verdicts as
+            select load_id, source_line, null::uuid as event_id, {_DUPLICATE} as flags from lined
+            """
+        )
+        self._quarantine([])
 
     def _run(self, sql: str, parameters: Mapping[str, object] | None = None) -> duckdb.DuckDBPyConnection:
         return self._connection.execute(sql, parameters or {})
@@ -85,39 +115,93 @@ class EventStore:
     def _any(self, rows: str, parameters: Mapping[str, object] | None = None) -> bool:
         return bool(self._run(f"select 1 from {rows} limit 1", parameters).fetchall())
 
-    def _register(self, judged: Judged, loads: Sequence[Load]) -> None:
-        """Unite the verdicts of all kinds; ``overruled`` takes what deduplication says later."""
-        table = {
-            "load_id": pa.array([load.load_id for load in loads], pa.int64()),
-            "source_file": pa.array([load.source_file for load in loads], pa.string()),
-            "keeps_duplicates": pa.array([load.keeps_duplicates for load in loads], pa.bool_()),
-        }
-        self._connection.register("loads", pa.table(table))
-        self._connection.register("broken", judged.broken)
-        for index, staged in enumerate(judged.staged.values()):
-            self._connection.register(f"staged_{index}", staged)
-        columns = "load_id, source_line, event_id, user_id, event_timestamp, flags"
-        kinds = [f"select {columns} from staged_{index}" for index in range(len(judged.staged))]
-        no_object = """
-            select load_id, source_line, null::uuid as event_id, null::varchar as user_id,
-                null::timestamp as event_timestamp, flags
-            from broken
-        """
-        self._run("create or replace temp table overruled (load_id bigint, source_line bigint, flags integer)")
+    def _register_loads(self, loads: Sequence[Load]) -> None:
+        table = pa.table(
+            {
+                "load_id": pa.array([load.load_id for load in loads], pa.int64()),
+                "source_file": pa.array([load.source_file for load in loads], pa.string()),
+                "historical": pa.array([load.historical for load in loads], pa.bool_()),
+                "keeps_duplicates": pa.array([load.keeps_duplicates for load in loads], pa.bool_()),
+            }
+        )
+        self._connection.register("loads", table)
+
+    def _recognize(self, chunk: pa.Table) -> dict[str, int]:
+        """Fill ``lined``; return the kinds that occur with the number of their lines."""
+        self._connection.register("chunk", chunk)
+        self._run(f"create or replace temp table lined as {recognized_sql(self._contract)}")
+        self._connection.unregister("chunk")
+        counts = self._run("select kind, count(*) from lined where kind is not null group by kind order by kind")
+        return dict(counts.fetchall())
+
+    def _stage(self, kinds: Mapping[str, int]) -> None:
+        # A transaction that was rolled back took its temp tables with it.
+        known = {name for (name,) in self._run("select table_name from duckdb_tables() where temporary").fetchall()}
+        for index, (kind, count) in enumerate(kinds.items()):
+            shapes = self._shapes[kind]
+            if shapes not in known:
+                showing = f"(select * from lined where kind = {quoted(kind)} limit {_SHOWING})"
+                self._run(f"create temp table {shapes} as {shapes_sql(self._rules[kind], showing, kind)}")
+            staged = staged_sql(self._rules[kind], "lined", kind, shapes)
+            ((done,),) = self._run(
+                f"create or replace temp table staged_{index} as {staged}", self._age_limits
+            ).fetchall()
+            if done < count:
+                self._run(
+                    f"""
+                    create or replace temp table remaining as
+                    from lined anti join staged_{index} using (load_id, source_line) where kind = {quoted(kind)}
+                    """
+                )
+                self._stage_more(index, kind, "remaining")
+
+    def _stage_more(self, index: int, kind: str, table: str) -> None:
+        """Stage the lines of one kind that ``table`` holds, whatever their shapes."""
+        shapes, rules = self._shapes[kind], self._rules[kind]
         self._run(
             f"""
-            create or replace temp view verdicts as
-            with judged as ({" union all ".join([*kinds, no_object])})
-            select judged.* exclude (flags), coalesce(overruled.flags, judged.flags) as flags
-            from judged left join overruled using (load_id, source_line)
+            insert into {shapes} by name
+            select * from ({shapes_sql(rules, table, kind)}) where shape not in (select shape from {shapes})
             """
         )
+        self._run(f"insert into staged_{index} by name {staged_sql(rules, table, kind, shapes)}", self._age_limits)
 
-    def _drop(self, judged: Judged) -> None:
-        for index in range(len(judged.staged)):
-            self._connection.unregister(f"staged_{index}")
+    def _mask(self, kinds: Sequence[str], tallies: Mapping[int, Tally]) -> None:
+        """Mask personal data in the lines that may hold it, and stage those anew."""
+        staged = [f"select load_id, source_line from staged_{index} where is_suspicious" for index in range(len(kinds))]
+        broken = "select load_id, source_line from lined where is_suspicious"
+        self._run(f"create or replace temp table suspicious as {' union all '.join([*staged, broken])}")
+        if not self._any("suspicious"):
+            return
+        self._run(
+            """
+            update lined set is_suspicious = true from suspicious
+            where lined.load_id = suspicious.load_id and lined.source_line = suspicious.source_line
+            """
+        )
+        for load_id, count in mask_lines(self._connection, "lined", self._settings.pii_key()).items():
+            tallies[load_id].pii_masked += count
+        self._run("create or replace temp table remasked as from lined where is_suspicious")
+        for index, kind in enumerate(kinds):
+            if self._any(f"staged_{index} where is_suspicious"):
+                self._run(f"delete from staged_{index} where is_suspicious")
+                self._stage_more(index, kind, "remasked")
 
-    def _deduplicate(self, tallies: Mapping[int, Tally]) -> None:
+    def _judge(self, kinds: Sequence[str]) -> None:
+        """Unite the verdicts of all kinds."""
+        columns = "load_id, source_line, event_id, user_id, event_timestamp, flags"
+        staged = [f"select {columns} from staged_{index}" for index in range(len(kinds))]
+        no_object = f"""
+            select load_id, source_line, null::uuid as event_id, null::varchar as user_id,
+                null::timestamp as event_timestamp,
+                {REASON_BITS["malformed_json"]}
+                    | case when defect in ('line_too_long', 'too_deep') and strlen(line) > {MAX_LINE_BYTES + 1}
+                        then {REASON_BITS["line_too_long"]} else 0 end as flags
+            from lined where kind is null
+        """
+        self._run(f"create or replace temp view verdicts as {' union all '.join([*staged, no_object])}")
+
+    def _deduplicate(self, kinds: Sequence[str], tallies: Mapping[int, Tally]) -> None:
         """Store an id once: the last line of a load wins, and a stored event gives way for some minutes only."""
         self._run(
             """
@@ -136,12 +220,12 @@ class EventStore:
         )
         if not self._any("repeated") and not self._any("stored"):
             return
-        self._run(
+        self._overrule(
+            kinds,
             f"""
-            insert into overruled
-            select load_id, source_line, {_DUPLICATE} from verdicts
+            select load_id, source_line, {_DUPLICATE} as flags from verdicts
             where flags = 0 and event_id in (select event_id from stored where not gives_way)
-            """
+            """,
         )
         self._run(
             """
@@ -153,14 +237,26 @@ class EventStore:
             ) where next_load_id is not null
             """
         )
-        self._run(
+        self._overrule(
+            kinds,
             f"""
-            insert into overruled
-            select load_id, source_line, case when next_load_id = load_id then {_DUPLICATE} else {_REPLACED} end
+            select load_id, source_line, case when next_load_id = load_id then {_DUPLICATE} else {_REPLACED} end as flags
             from losers
-            """
+            """,
         )
         self._replace_stored(tallies)
+
+    def _overrule(self, kinds: Sequence[str], verdicts: str) -> None:
+        """Change what is said of single lines: query ``verdicts`` gives their load_id, source_line and new flags."""
+        self._run(f"create or replace temp table overruled as {verdicts}")
+        if self._any("overruled"):
+            for index in range(len(kinds)):
+                self._run(
+                    f"""
+                    update staged_{index} as staged set flags = overruled.flags from overruled
+                    where staged.load_id = overruled.load_id and staged.source_line = overruled.source_line
+                    """
+                )
 
     def _replace_stored(self, tallies: Mapping[int, Tally]) -> None:
         self._run(
@@ -240,30 +336,59 @@ class EventStore:
                 $ingested_at::timestamp - event_timestamp > $late::interval as late_arrival,
                 epoch($ingested_at::timestamp - event_timestamp) as ingestion_lag_seconds
             from staged_{index} as staged inner join loads using (load_id)
-            anti join overruled using (load_id, source_line)
             where flags = 0
         """
 
-    def _quarantine(self) -> None:
-        flawed = self._run(
+    def _quarantine(self, kinds: Sequence[str]) -> None:
+        self._run(
             f"""
-            select load_id, source_line, flags, event_id::varchar as event_id
+            create or replace temp table flawed as
+            select load_id, source_line, flags, event_id as valid_event_id, source_file
             from verdicts inner join loads using (load_id)
             where flags not in (0, {_REPLACED}) and (flags <> {_DUPLICATE} or keeps_duplicates)
             """
-        ).to_arrow_table()
-        if not flawed.num_rows:
+        )
+        if not self._any("flawed"):
             return
-        self._connection.register("explained", self._judge.explain(flawed))
         self._run(
             """
+            create or replace temp table refused as
+            select lined.*, flawed.* exclude (load_id, source_line) from lined inner join flawed using (load_id, source_line)
+            """
+        )
+        explanations = [
+            f"select * from ({explained_sql(self._rules[kind], 'refused', kind, self._shapes[kind])})"
+            for kind in kinds
+            if self._any("refused where kind = $kind", {"kind": kind})
+        ]
+        explanations.append(
+            f"""select load_id, source_line, null::varchar as event_id,
+                case when defect = 'not_utf8' then 'the line is not UTF-8 text'
+                    when defect = 'too_deep' then 'the line nests more than {MAX_NESTING} levels'
+                    when trim(line) = '' then 'the line is empty'
+                    else 'the line is not a JSON object' end as details
+            from refused where kind is null"""
+        )
+        self._run(
+            f"""
             insert into lake.raw.quarantine by name
-            select explained.*, source_file, $ingested_at::timestamp as ingested_at
-            from explained inner join loads using (load_id)
+            with explained as ({" union all ".join(explanations)})
+            select
+                refused.load_id, source_file, refused.source_line, rtrim(line, chr(10) || chr(13)) as raw_line,
+                {reasons_sql("flags")} as reasons,
+                concat_ws('; ', explained.details,
+                    case when flags & {REASON_BITS["timestamp_in_future"]} <> 0 then 'timestamp lies in the future' end,
+                    case when flags & {REASON_BITS["timestamp_too_old"]} <> 0
+                        then 'timestamp is too old; a historical load (--backfill) takes it' end,
+                    case when flags = {_DUPLICATE} then 'event_id is stored already, or a later line of the load carries it' end) as details,
+                coalesce(valid_event_id::varchar, explained.event_id) as event_id,
+                $ingested_at::timestamp as ingested_at
+            from refused
+            left join explained
+                on refused.load_id = explained.load_id and refused.source_line = explained.source_line
             """,
             {"ingested_at": self._ingested_at},
         )
-        self._connection.unregister("explained")
 
     def _count(self, tallies: Mapping[int, Tally]) -> None:
         accepted = f"flags in (0, {_REPLACED})"
