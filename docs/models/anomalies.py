@@ -5,19 +5,17 @@
 
 from __future__ import annotations
 
-import io
 from datetime import date, timedelta
-from pathlib import Path
+from functools import cache
 
-import matplotlib as mpl
 import numpy as np
 import polars as pl
+from guide import markdown, write
 from matplotlib.figure import Figure
 
 from models_ml.anomalies import judge
 from models_ml.series import DailySeries
 
-HERE = Path(__file__).parent
 DAYS, FIRST = 365, 112
 PLANTED = {150: 0.0, 205: 0.45, 206: 0.5, 262: 1.6, 310: 0.6}
 """What incidents multiply a day's orders by."""
@@ -33,11 +31,17 @@ def orders() -> DailySeries:
     return DailySeries(date(2024, 1, 1), rng.poisson(usual).astype(np.float64))
 
 
-def guide() -> tuple[str, str]:
-    """The text and the plot."""
+@cache
+def results() -> tuple[DailySeries, pl.DataFrame]:
+    """The orders, and how each day is judged once baselines are full."""
     series = orders()
+    return series, judge({"orders": series}).filter(pl.col("date") >= series.start + timedelta(days=FIRST))
+
+
+def page() -> str:
+    """The guide, with all its figures computed."""
+    series, judged = results()
     planted = [series.start + timedelta(days=day) for day in PLANTED]
-    judged = judge({"orders": series}).filter(pl.col("date") >= series.start + timedelta(days=FIRST))
     is_planted = pl.col("date").is_in(planted)
     table = judged.group_by("detector", maintain_order=True).agg(
         (pl.col("is_anomaly") & is_planted).sum().alias("incidents found"),
@@ -46,7 +50,7 @@ def guide() -> tuple[str, str]:
     )
     found = judged.filter(pl.col("detector") == "seasonal_residual", pl.col("is_anomaly"))
     shown = found.select("date", "kind", "value", "expected", "deviation_percent", "score")
-    text = f"""# Anomalies
+    return f"""# Anomalies
 
 *Made by `python docs/models/anomalies.py` from a simulated year of orders with {len(PLANTED)} planted incidents.*
 
@@ -60,7 +64,7 @@ judged.filter("is_anomaly")
 judge(series_by(frame), incidents={{"orders": days}})  # confirmed incidents are in no baseline any more
 ```
 
-{_markdown(shown)}
+{markdown(shown, decimals=1)}
 
 ![Orders, what was expected, and the days that stand out](anomalies.svg)
 
@@ -70,7 +74,7 @@ judge(series_by(frame), incidents={{"orders": days}})  # confirmed incidents are
 - The founding rules stand beside it under their own names: `three_sigma` (3 σ from the median of seven days), `drop` (−30 %),
   `zero`. They know no weekdays:
 
-{_markdown(table)}
+{markdown(table, decimals=1)}
 
 - `judged` says `week` where single days are too few to tell: then value and expected are sums of seven days.
 - What can't be judged has a reason (`too_short_history`, `zero_baseline`, `no_variation`) and no score.
@@ -83,52 +87,35 @@ judge(series_by(frame), incidents={{"orders": days}})  # confirmed incidents are
 - After a lasting change it alerts until the new level is the rule, for two weeks as a rule.
 - Some ordinary days are beyond 3 by chance; over many series that is an alarm every day. Look at the highest scores first.
 """
-    return text, _plot(series, judged)
 
 
-def _markdown(table: pl.DataFrame) -> str:
-    lines = [f"| {' | '.join(name.replace('_', ' ') for name in table.columns)} |", "|---" * table.width + "|"]
-    for row in table.rows():
-        cells = (f"{cell:,.1f}" if isinstance(cell, float) else str(cell) for cell in row)
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
-
-
-def _plot(series: DailySeries, judged: pl.DataFrame) -> str:
+def plot() -> Figure:
+    """Orders, what was expected, and what stands out."""
+    series, judged = results()
     rows = judged.filter(pl.col("detector") == "seasonal_residual")
-    with mpl.rc_context({"svg.hashsalt": "anomalies", "font.size": 9}):
-        figure = Figure(figsize=(8, 3.2), layout="constrained")
-        axes = figure.subplots()
-        days = (rows["date"] - series.start).dt.total_days().to_numpy()
-        axes.plot(days, rows["value"], color="0.4", linewidth=0.8, label="orders")
-        axes.plot(days, rows["expected"], color="tab:blue", linewidth=0.8, label="expected")
-        alerts = rows["is_anomaly"].to_numpy()
-        axes.scatter(days[alerts], rows["value"].to_numpy()[alerts], color="crimson", zorder=3, label="anomaly")
-        axes.scatter(
-            list(PLANTED),
-            series.values[list(PLANTED)],
-            s=90,
-            facecolor="none",
-            edgecolor="black",
-            zorder=2,
-            label="planted",
-        )
-        axes.set_xlabel("day of the year")
-        axes.set_ylabel("orders per day")
-        axes.set_ylim(bottom=-40)
-        axes.legend(frameon=False, ncols=4)
-        axes.spines[["top", "right"]].set_visible(False)
-        buffer = io.StringIO()
-        figure.savefig(buffer, format="svg", metadata={"Date": None})
-    return buffer.getvalue()
-
-
-def main() -> None:
-    """Write both files beside this one."""
-    text, plot = guide()
-    (HERE / "anomalies.md").write_text(text)
-    (HERE / "anomalies.svg").write_text(plot)
+    figure = Figure(figsize=(8, 3.2), layout="constrained")
+    axes = figure.subplots()
+    days = (rows["date"] - series.start).dt.total_days().to_numpy()
+    axes.plot(days, rows["value"], color="0.4", linewidth=0.8, label="orders")
+    axes.plot(days, rows["expected"], color="tab:blue", linewidth=0.8, label="expected")
+    alerts = rows["is_anomaly"].to_numpy()
+    axes.scatter(days[alerts], rows["value"].to_numpy()[alerts], color="crimson", zorder=3, label="anomaly")
+    axes.scatter(
+        list(PLANTED),
+        series.values[list(PLANTED)],
+        s=90,
+        facecolor="none",
+        edgecolor="black",
+        zorder=2,
+        label="planted",
+    )
+    axes.set_xlabel("day of the year")
+    axes.set_ylabel("orders per day")
+    axes.set_ylim(bottom=-40)
+    axes.legend(frameon=False, ncols=4)
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure
 
 
 if __name__ == "__main__":
-    main()
+    write(__file__, page, plot)

@@ -5,19 +5,21 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
+from functools import cache
 
 import matplotlib as mpl
 import numpy as np
 import polars as pl
+from guide import markdown, write
 from matplotlib.figure import Figure
 
 from models_ml.attribution import (
+    Attribution,
     Model,
     PathRules,
+    Paths,
     attribute,
     bootstrap,
     choose_order,
@@ -27,7 +29,6 @@ from models_ml.attribution import (
     shapley,
 )
 
-HERE = Path(__file__).parent
 CUSTOMERS = 20_000
 EFFECTS = {"video": 0.9, "social": 0.35, "email": 0.5, "direct": 0.0}
 """What each channel adds to the log-odds of a conversion; direct visits follow a decision and cause nothing."""
@@ -87,13 +88,24 @@ def world(seed: int = 4) -> World:
     )
 
 
-def guide() -> tuple[str, str]:
-    """The text and the plot."""
+@cache
+def results() -> tuple[World, Paths, Attribution, pl.DataFrame]:
+    """The company, its paths, all credit, and a table of it beside what each channel caused."""
     company = world()
     paths = collect_paths(company.touches, company.conversions)
     run = attribute(paths)
     credit = run.to_frame().pivot("model", index="channel", values="conversions").sort("channel")
-    table = credit.with_columns(caused=pl.Series([company.caused[name] for name in credit["channel"]]))
+    return (
+        company,
+        paths,
+        run,
+        credit.with_columns(caused=pl.Series([company.caused[name] for name in credit["channel"]])),
+    )
+
+
+def page() -> str:
+    """The guide, with all its figures computed."""
+    company, paths, run, table = results()
     chain, game = (bootstrap(paths, model, seed=1) for model in (markov, shapley))
     order = choose_order(paths, seed=1)
     without_direct = collect_paths(
@@ -103,7 +115,7 @@ def guide() -> tuple[str, str]:
         pl.col("model") == Model.LAST_TOUCH
     )
     at = datetime(2025, 6, 30, tzinfo=UTC)
-    text = f"""# Attribution
+    return f"""# Attribution
 
 *Made by `python docs/models/attribution.py` from a simulated company of {CUSTOMERS:,} customers up to {at:%B %Y}.*
 
@@ -122,7 +134,7 @@ bootstrap(paths, markov, seed=1).to_frame()          # intervals
 choose_order(paths, seed=1)                          # how much memory the chain should have
 ```
 
-{_markdown(table)}
+{markdown(table)}
 
 The last column is known because the company is simulated: how many conversions would not have happened without the
 channel. Direct visits are made by people who have decided; they cause nothing.
@@ -145,21 +157,20 @@ channel. Direct visits are made by people who have decided; they cause nothing.
 Rules matter as much as models, so a restatement says which rule moved what. Leaving direct out of paths that have other
 channels changes the last touch like this:
 
-{_markdown(log.select("channel", "conversions_before", "conversions_after", "cause", "details"))}
+{markdown(log.select("channel", "conversions_before", "conversions_after", "cause", "details"))}
 
 ## When not to trust it
 
 - No model here knows why people bought. Direct caused nothing and gets up to
   {table.filter(pl.col("channel") == "direct").select(pl.max_horizontal(pl.exclude("channel", "caused"))).item():,.0f}
   conversions; without video, which caused most, {company.caused["video"]:,.0f} would be missing, of which last touch sees
-  {credit.filter(pl.col("channel") == "video")["last_touch"].item():,.0f}. Use a holdout where money depends on it, and attribution to see where to look.
+  {table.filter(pl.col("channel") == "video")["last_touch"].item():,.0f}. Use a holdout where money depends on it, and attribution to see where to look.
 - Intervals hold the chance of which journeys were seen, not the choice of the model, which matters more: compare the columns.
 - A chain mixes journeys: a channel that no converted journey met can be credited with what others converted later on the
   same way. Longer orders mix less, and need more journeys.
 - Shapley values of sets with few journeys are noise; look at their intervals.
 - Touches that nobody recorded (other devices, shops, word of mouth) are not there for any model.
 """
-    return text, _plot(table)
 
 
 def _chance(log_odds: np.ndarray) -> np.ndarray:
@@ -175,45 +186,30 @@ def _interval(channel: str, found: object) -> str:
     )
 
 
-def _markdown(table: pl.DataFrame) -> str:
-    lines = [f"| {' | '.join(name.replace('_', ' ') for name in table.columns)} |", "|---" * table.width + "|"]
-    for row in table.rows():
-        lines.append("| " + " | ".join(f"{cell:,.0f}" if isinstance(cell, float) else str(cell) for cell in row) + " |")
-    return "\n".join(lines)
-
-
-def _plot(table: pl.DataFrame) -> str:
-    with mpl.rc_context({"svg.hashsalt": "attribution", "font.size": 9}):
-        figure = Figure(figsize=(8, 3.6), layout="constrained")
-        axes = figure.subplots()
-        models = [name for name in table.columns if name not in ("channel", "caused")]
-        for number, model in enumerate(models):
-            axes.bar(
-                np.arange(len(table)) + (number - (len(models) - 1) / 2) * 0.1,
-                table[model],
-                width=0.1,
-                color=mpl.colormaps["viridis"](number / len(models)),
-                label=model.replace("_", " "),
-            )
-        caused = table["caused"].to_numpy()
-        where = np.arange(len(table))
-        axes.hlines(caused, where - 0.45, where + 0.45, color="crimson", linewidth=2, label="caused (known truth)")
-        axes.set_xticks(where, table["channel"].to_list())
-        axes.set_ylabel("conversions")
-        axes.set_title("Credit is a share of what happened, not of what was caused")
-        axes.legend(frameon=False, ncols=2)
-        axes.spines[["top", "right"]].set_visible(False)
-        buffer = io.StringIO()
-        figure.savefig(buffer, format="svg", metadata={"Date": None})
-    return buffer.getvalue()
-
-
-def main() -> None:
-    """Write both files beside this one."""
-    text, plot = guide()
-    (HERE / "attribution.md").write_text(text)
-    (HERE / "attribution.svg").write_text(plot)
+def plot() -> Figure:
+    """Credit by channel and model, beside what each channel caused."""
+    *_, table = results()
+    figure = Figure(figsize=(8, 3.6), layout="constrained")
+    axes = figure.subplots()
+    models = [name for name in table.columns if name not in ("channel", "caused")]
+    for number, model in enumerate(models):
+        axes.bar(
+            np.arange(len(table)) + (number - (len(models) - 1) / 2) * 0.1,
+            table[model],
+            width=0.1,
+            color=mpl.colormaps["viridis"](number / len(models)),
+            label=model.replace("_", " "),
+        )
+    caused = table["caused"].to_numpy()
+    where = np.arange(len(table))
+    axes.hlines(caused, where - 0.45, where + 0.45, color="crimson", linewidth=2, label="caused (known truth)")
+    axes.set_xticks(where, table["channel"].to_list())
+    axes.set_ylabel("conversions")
+    axes.set_title("Credit is a share of what happened, not of what was caused")
+    axes.legend(frameon=False, ncols=2)
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure
 
 
 if __name__ == "__main__":
-    main()
+    write(__file__, page, plot)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import io
 from functools import cache
-from pathlib import Path
 
-import matplotlib as mpl
 import numpy as np
+from guide import write
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
@@ -27,7 +25,6 @@ from models_ml.optimization import (
     thompson_shares,
 )
 
-HERE = Path(__file__).with_suffix("")
 NAMES = ("search", "brand", "social", "video", "display", "affiliates", "retargeting", "audio")
 CHANNEL = np.array([0, 0, 1, 1, 2, 2, 2, 1])
 DAYS, MORE, SEED = 90, 500.0, 3
@@ -173,20 +170,5 @@ def plot() -> Figure:
     return figure
 
 
-def guide() -> tuple[str, str]:
-    """The text and the plot."""
-    buffer = io.StringIO()
-    with mpl.rc_context({"svg.hashsalt": "budget", "font.size": 9}):
-        plot().savefig(buffer, format="svg", metadata={"Date": None})
-    return page(), buffer.getvalue()
-
-
-def main() -> None:
-    """Write both files beside this one."""
-    text, drawn = guide()
-    HERE.with_suffix(".md").write_text(text)
-    HERE.with_suffix(".svg").write_text(drawn)
-
-
 if __name__ == "__main__":
-    main()
+    write(__file__, page, plot)

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from pathlib import Path
 
-import matplotlib as mpl
 import numpy as np
 import polars as pl
+from guide import write
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from shops import JOURNEY_END, UCI_END, journey_lines, orders, uci_lines
@@ -20,7 +19,6 @@ from models_ml.customers.churn import BOOSTING, CHURN_TYPES, FEATURES, Trial
 from models_ml.reasons import NotComputable
 from models_ml.registry import Metric, Provenance, drift, load, register
 
-HERE = Path(__file__).with_suffix("")
 OFFER, MARGIN = RetentionOffer(contact_cost=0.1, incentive_cost=1.0, save_rate=0.1), 0.3
 
 PAGE = """# Churn
@@ -214,12 +212,5 @@ def plot() -> Figure:
     return figure
 
 
-def main() -> None:
-    """Write both files."""
-    mpl.rcParams["svg.hashsalt"] = "truelift"
-    HERE.with_suffix(".md").write_text(page())
-    plot().savefig(HERE.with_suffix(".svg"), metadata={"Date": None})
-
-
 if __name__ == "__main__":
-    main()
+    write(__file__, page, plot, font_size=10)

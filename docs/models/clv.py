@@ -6,17 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from importlib import resources
-from pathlib import Path
 
-import matplotlib as mpl
 import numpy as np
 import polars as pl
+from guide import write
 from matplotlib.figure import Figure
 from shops import JOURNEY_END, UCI_END, journey_lines, orders, uci_lines
 
 from models_ml.customers import LifetimeModel, fit_lifetime_model, purchase_histories
-
-HERE = Path(__file__).with_suffix("")
 
 PAGE = """# Customer lifetime value
 
@@ -184,12 +181,5 @@ def plot() -> Figure:
     return figure
 
 
-def main() -> None:
-    """Write both files."""
-    mpl.rcParams["svg.hashsalt"] = "truelift"
-    HERE.with_suffix(".md").write_text(page())
-    plot().savefig(HERE.with_suffix(".svg"), metadata={"Date": None})
-
-
 if __name__ == "__main__":
-    main()
+    write(__file__, page, plot, font_size=10)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import io
-from pathlib import Path
-
-import matplotlib as mpl
 import numpy as np
 import polars as pl
+from guide import write
 from matplotlib.figure import Figure
 
 from models_ml.experiments import (
@@ -26,7 +23,6 @@ from models_ml.experiments import (
 from models_ml.experiments.inference import EveryLook, FixedHorizon
 from models_ml.reasons import NotComputable
 
-HERE = Path(__file__).with_suffix("")
 RUNS, LOOKS, BATCH, RATE = 4_000, 100, 200, 0.05
 
 PAGE = """# Experiments and holdouts
@@ -161,20 +157,5 @@ def plot() -> Figure:
     return figure
 
 
-def guide() -> tuple[str, str]:
-    """The text and the plot."""
-    buffer = io.StringIO()
-    with mpl.rc_context({"svg.hashsalt": "experiments", "font.size": 9}):
-        plot().savefig(buffer, format="svg", metadata={"Date": None})
-    return page(), buffer.getvalue()
-
-
-def main() -> None:
-    """Write both files beside this one."""
-    text, drawn = guide()
-    HERE.with_suffix(".md").write_text(text)
-    HERE.with_suffix(".svg").write_text(drawn)
-
-
 if __name__ == "__main__":
-    main()
+    write(__file__, page, plot)

@@ -5,13 +5,12 @@
 
 from __future__ import annotations
 
-import io
 from datetime import date
-from pathlib import Path
+from functools import cache
 
-import matplotlib as mpl
 import numpy as np
 import polars as pl
+from guide import write
 from matplotlib.figure import Figure
 from shops import journey_lines, uci_lines
 
@@ -26,7 +25,6 @@ from models_ml.forecasting import (
     plan_spend,
 )
 
-HERE = Path(__file__).parent
 HORIZON = 30
 
 
@@ -57,18 +55,24 @@ def _champion(series: DailySeries) -> Champion:
     return found
 
 
-def guide() -> tuple[str, str]:
-    """The text and the plot."""
+@cache
+def results() -> tuple[DailySeries, Forecast, dict[str, Champion]]:
+    """The sales of completejourney, what is forecast of them, and the champions of both shops."""
     series = journey()
     champions = {"completejourney": _champion(series), "UCI": _champion(uci())}
-    champion = champions["completejourney"]
-    made = forecast(series, HORIZON, seed=1, model=champion.model)
+    made = forecast(series, HORIZON, seed=1, model=champions["completejourney"].model)
     assert isinstance(made, Forecast)
+    return series, made, champions
+
+
+def page() -> str:
+    """The guide, with all its figures computed."""
+    series, made, champions = results()
     week, month = made.total(7), made.total()
     daily = made.interval(0.8).sum(axis=1)
     plan = scenario()
     effect = plan.effect.total()
-    text = f"""# Forecasting
+    return f"""# Forecasting
 
 *Made by `python docs/models/forecasting.py` from the daily sales of two real shops: completejourney (groceries, 2017)
 and UCI Online Retail (gifts, December 2010 to December 2011; closed on Saturdays and over Christmas).*
@@ -120,7 +124,6 @@ Planned spend is a scenario: the same futures with other spend. For a simulated 
 - Where most days are 0: forecast the group that the series belongs to.
 - Scenarios are correlations. Spend that was raised when demand was high looks effective; only an experiment tells.
 """
-    return text, _plot(series, made, champions)
 
 
 def scenario() -> Scenario:
@@ -163,44 +166,36 @@ def _range(bounds: tuple[float, float] | np.ndarray) -> str:
     return f"{lower:,.0f} to {upper:,.0f}"
 
 
-def _plot(series: DailySeries, made: Forecast, champions: dict[str, Champion]) -> str:
-    with mpl.rc_context({"svg.hashsalt": "forecasting", "font.size": 9}):
-        figure = Figure(figsize=(8, 3.4), layout="constrained")
-        left, right = figure.subplots(1, 2, width_ratios=(2.2, 1))
-        ahead = np.arange(1, len(made) + 1)
-        left.plot(np.arange(-55, 1), series.values[-56:], color="black", linewidth=1, label="sales")
-        left.plot(ahead, made.expected, color="tab:blue", label="expected")
-        for level, alpha in ((0.95, 0.15), (0.8, 0.2), (0.5, 0.3)):
-            left.fill_between(
-                ahead, *made.interval(level), color="tab:blue", alpha=alpha, linewidth=0, label=f"{level:.0%}"
-            )
-        left.set_xlabel("days after the end of the history")
-        left.set_ylabel("daily sales, $")
-        left.set_ylim(bottom=0)
-        left.legend(frameon=False, ncols=5, fontsize=8)
-        right.axhspan(0.76, 0.86, color="tab:green", alpha=0.15, linewidth=0)
-        for name, champion in champions.items():
-            tested = champion.backtests[champion.model]
-            assert isinstance(tested, Backtest)
-            table = tested.by_horizon()
-            right.plot(table["horizon"], table["coverage_80"], marker=".", linewidth=0.8, label=name)
-        right.legend(frameon=False, loc="lower right")
-        right.set_ylim(0, 1)
-        right.set_xlabel("days ahead")
-        right.set_title("inside the 80 % interval")
-        for axes in (left, right):
-            axes.spines[["top", "right"]].set_visible(False)
-        buffer = io.StringIO()
-        figure.savefig(buffer, format="svg", metadata={"Date": None})
-    return buffer.getvalue()
-
-
-def main() -> None:
-    """Write both files beside this one."""
-    text, plot = guide()
-    (HERE / "forecasting.md").write_text(text)
-    (HERE / "forecasting.svg").write_text(plot)
+def plot() -> Figure:
+    """The forecast after the last weeks, and how often such intervals held."""
+    series, made, champions = results()
+    figure = Figure(figsize=(8, 3.4), layout="constrained")
+    left, right = figure.subplots(1, 2, width_ratios=(2.2, 1))
+    ahead = np.arange(1, len(made) + 1)
+    left.plot(np.arange(-55, 1), series.values[-56:], color="black", linewidth=1, label="sales")
+    left.plot(ahead, made.expected, color="tab:blue", label="expected")
+    for level, alpha in ((0.95, 0.15), (0.8, 0.2), (0.5, 0.3)):
+        left.fill_between(
+            ahead, *made.interval(level), color="tab:blue", alpha=alpha, linewidth=0, label=f"{level:.0%}"
+        )
+    left.set_xlabel("days after the end of the history")
+    left.set_ylabel("daily sales, $")
+    left.set_ylim(bottom=0)
+    left.legend(frameon=False, ncols=5, fontsize=8)
+    right.axhspan(0.76, 0.86, color="tab:green", alpha=0.15, linewidth=0)
+    for name, champion in champions.items():
+        tested = champion.backtests[champion.model]
+        assert isinstance(tested, Backtest)
+        table = tested.by_horizon()
+        right.plot(table["horizon"], table["coverage_80"], marker=".", linewidth=0.8, label=name)
+    right.legend(frameon=False, loc="lower right")
+    right.set_ylim(0, 1)
+    right.set_xlabel("days ahead")
+    right.set_title("inside the 80 % interval")
+    for axes in (left, right):
+        axes.spines[["top", "right"]].set_visible(False)
+    return figure
 
 
 if __name__ == "__main__":
-    main()
+    write(__file__, page, plot)

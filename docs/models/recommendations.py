@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
-from pathlib import Path
 
-import matplotlib as mpl
 import numpy as np
 import polars as pl
+from guide import write
 from matplotlib.figure import Figure
 from shops import journey_lines, uci_lines
 
@@ -24,7 +23,6 @@ from models_ml.customers import (
     recommend,
 )
 
-HERE = Path(__file__).with_suffix("")
 RECENT = timedelta(days=14)
 
 PAGE = """# What to offer, and when
@@ -217,12 +215,5 @@ def plot() -> Figure:
     return figure
 
 
-def main() -> None:
-    """Write both files."""
-    mpl.rcParams["svg.hashsalt"] = "truelift"
-    HERE.with_suffix(".md").write_text(page())
-    plot().savefig(HERE.with_suffix(".svg"), metadata={"Date": None})
-
-
 if __name__ == "__main__":
-    main()
+    write(__file__, page, plot, font_size=10)

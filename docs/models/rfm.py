@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
-from pathlib import Path
 
-import matplotlib as mpl
 import polars as pl
+from guide import write
 from matplotlib.figure import Figure
 from shops import JOURNEY_END, journey_lines, orders
 
@@ -21,7 +20,6 @@ from models_ml.customers import (
     score_rfm,
 )
 
-HERE = Path(__file__).with_suffix("")
 AS_OF, DAY = datetime(2017, 12, 1, 5), timedelta(days=1)  # noqa: DTZ001
 
 PAGE = """# RFM, lifecycle and behavior
@@ -198,12 +196,5 @@ def plot() -> Figure:
     return figure
 
 
-def main() -> None:
-    """Write both files."""
-    mpl.rcParams["svg.hashsalt"] = "truelift"
-    HERE.with_suffix(".md").write_text(page())
-    plot().savefig(HERE.with_suffix(".svg"), metadata={"Date": None})
-
-
 if __name__ == "__main__":
-    main()
+    write(__file__, page, plot, font_size=10)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import io
 from functools import cache
-from pathlib import Path
 from typing import Literal, NamedTuple
 
-import matplotlib as mpl
 import numpy as np
+from guide import write
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier
@@ -22,7 +20,6 @@ from models_ml.experiments import (
     targeting_curve,
 )
 
-HERE = Path(__file__).with_suffix("")
 USERS, SEED = 10_000, 7
 Floats = NDArray[np.float64]
 Learner = Literal["s", "t", "x"]
@@ -165,20 +162,5 @@ def plot() -> Figure:
     return figure
 
 
-def guide() -> tuple[str, str]:
-    """The text and the plot."""
-    buffer = io.StringIO()
-    with mpl.rc_context({"svg.hashsalt": "uplift", "font.size": 9}):
-        plot().savefig(buffer, format="svg", metadata={"Date": None})
-    return page(), buffer.getvalue()
-
-
-def main() -> None:
-    """Write both files beside this one."""
-    text, drawn = guide()
-    HERE.with_suffix(".md").write_text(text)
-    HERE.with_suffix(".svg").write_text(drawn)
-
-
 if __name__ == "__main__":
-    main()
+    write(__file__, page, plot)

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import runpy
-from pathlib import Path
+from collections.abc import Callable
+from types import ModuleType
 
 import pytest
-
-GUIDES = Path(__file__).parents[3] / "docs" / "models"
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("topic", ["experiments", "uplift"])
-def test_the_guide_is_what_its_script_writes(topic: str) -> None:
-    text, plot = runpy.run_path(str(GUIDES / f"{topic}.py"))["guide"]()
-    assert (GUIDES / f"{topic}.md").read_text() == text
-    assert plot.startswith("<?xml")
+def test_the_guide_is_what_its_script_writes(guide: Callable[[str], ModuleType], topic: str) -> None:
+    guide(topic)
