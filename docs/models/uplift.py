@@ -10,15 +10,18 @@ from guide import write
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.metrics import roc_auc_score
 
 from models_ml.experiments import (
     TargetingCurve,
     TargetingGate,
     UpliftModel,
+    evaluate_uplift,
     fit_uplift,
     judge_targeting,
     targeting_curve,
 )
+from models_ml.registry import Metric
 
 USERS, SEED = 10_000, 7
 Floats = NDArray[np.float64]
@@ -33,19 +36,25 @@ users by what the message *changes*, and must be trained and judged on a randomi
 ```python
 model = fit_uplift("x", features, treated, converted)           # also "s", "t"; revenue instead of conversions
 judge_targeting(model.predict(fresh), response, treated, converted, seed=1)
+evaluate_uplift(model.predict(fresh), treated, converted)       # AUC, precision, recall and F1 for the registry
 ```
 
 The experiment below is simulated: {users:,} users to train, {users:,} others to judge, half of them treated. {base:.1%} of the untreated convert,
 mostly those who bought before; the message moves mainly those who did not. The true effect is {effect:.2%} on average.
 
-| score | Qini area, conversions | above the response model | Qini area, revenue | ships |
-|---|---|---|---|---|
+| score | Qini area, conversions | above the response model | Qini area, revenue | AUC | ships |
+|---|---|---|---|---|---|
 {rows}
 
 **How to read it.** The Qini curve shows, for each share of users targeted by descending score, the conversions gained per treated user.
 Random targeting is the straight line; the area between both is in the table, with a 95 % bootstrap interval. A model
 `ships` only if the lower bounds of its area and of what it has above a plain response model are both above zero. Targeting the
 best {share:.0%} by the {best} learner keeps {kept:.0%} of the effect of targeting everyone.
+
+Nobody is seen both treated and not, so the AUC is that of telling the treated who converted and the untreated who did not from all
+others (Jaśkowski and Jaroszewicz 2012). With A the area between the uplift curve and random targeting and τ̄ the mean effect it
+is ½ + 2A/(1 − τ̄²), the same in another unit, and small effects keep it near ½: ordering these users by their true effects has
+{best_auc:.3f}. Compare it with that of earlier versions, not with the AUC of a response or churn model.
 
 ![Qini curves of the learners, the response model and random targeting](uplift.svg)
 
@@ -54,7 +63,7 @@ best {share:.0%} by the {best} learner keeps {kept:.0%} of the effect of targeti
 - Treated and untreated users were not split by chance: everything here is then about who was chosen, not about the message.
 - It was judged on users that it was trained on.
 - Effects are small beside chance: then the intervals hold zero, and the answer is to target everyone or no one.
-- A high AUC. It says that responders are told from others, and nothing of who is moved; the response model above has {auc:.2f}.
+- A high AUC of predicting who converts. It says nothing of who is moved; the response model above has {response_auc:.2f}.
 """
 
 
@@ -113,6 +122,13 @@ def curve(score: Floats, fresh: Experiment) -> TargetingCurve:
     return found
 
 
+def auc(score: Floats, fresh: Experiment) -> Metric:
+    """How well a score tells who is moved to convert."""
+    found = evaluate_uplift(score, fresh.treated, fresh.converted)
+    assert isinstance(found, dict)
+    return found["auc"]
+
+
 def page() -> str:
     """The guide, with all its figures computed."""
     fresh, by_conversion, by_revenue = scores()
@@ -124,15 +140,10 @@ def page() -> str:
         areas[name] = gate.qini.value
         cells = [f"{each.value:.4f} ({each.low:.4f} to {each.high:.4f})" for each in (gate.qini, gate.above_response)]
         cells += [f"{revenue.qini.value:.2f} ({revenue.qini.low:.2f} to {revenue.qini.high:.2f})"]
+        cells += ["{0.value:.3f} ({0.low:.3f} to {0.high:.3f})".format(auc(score, fresh))]
         rows.append(f"| {name} | {' | '.join(cells)} | {'yes' if gate.ships else 'no'} |")
     best = max(LEARNERS, key=lambda learner: areas[learner.upper()]).upper()
     found, share = curve(by_conversion[best], fresh), 0.4
-    response = by_conversion["response"]
-    order = np.argsort(response)
-    ranks = np.empty(USERS)
-    ranks[order] = np.arange(1, USERS + 1)
-    positive = fresh.converted == 1
-    auc = (ranks[positive].mean() - (positive.sum() + 1) / 2) / (~positive).sum()
     return PAGE.format(
         users=USERS,
         base=fresh.converted[~fresh.treated].mean(),
@@ -141,7 +152,8 @@ def page() -> str:
         share=share,
         best=best,
         kept=np.interp(share, found.share, found.qini) / found.qini[-1],
-        auc=auc,
+        best_auc=auc(fresh.effect, fresh).value,
+        response_auc=roc_auc_score(fresh.converted, by_conversion["response"]),
     )
 
 

@@ -14,6 +14,7 @@ from models_ml.experiments.assignment import (
     is_held_out,
 )
 from models_ml.experiments.bayesian import WinProbability, win_probability
+from models_ml.experiments.evaluation import evaluate_uplift
 from models_ml.experiments.incrementality import Incrementality, measure_incremental_revenue, measure_incrementality
 from models_ml.experiments.inference import Comparison, Estimate
 from models_ml.experiments.means import compare_means, compare_ratios, compare_strata, compare_with_cuped
@@ -27,10 +28,11 @@ from models_ml.experiments.planning import (
 from models_ml.experiments.proportions import compare_conversions, log_delta_lift, newcombe_difference, z_test
 from models_ml.experiments.samples import Conversions, Moments, PairMoments, shared_cap
 from models_ml.experiments.targeting import TargetingCurve, TargetingGate, judge_targeting, targeting_curve
-from models_ml.experiments.uplift import UpliftModel, fit_uplift
+from models_ml.experiments.uplift import UPLIFT_TYPES, UpliftModel, fit_uplift
 from models_ml.experiments.variants import Winner, compare_variants, pick_winner
 
 __all__ = [
+    "UPLIFT_TYPES",
     "AllocationCheck",
     "Comparison",
     "Conversions",
@@ -54,6 +56,7 @@ __all__ = [
     "compare_variants",
     "compare_with_cuped",
     "detectable_lift",
+    "evaluate_uplift",
     "fit_uplift",
     "is_held_out",
     "judge_targeting",

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.ensemble._hist_gradient_boosting.predictor import TreePredictor
 
 from models_ml.reasons import NotComputable, Reason
 
@@ -42,6 +43,13 @@ class UpliftModel:
             return _expected(treatment, rows) - _expected(control, rows)
         on_control, on_treated = (_expected(each, rows) for each in self.estimators[2:])
         return self.treatment_share * on_control + (1 - self.treatment_share) * on_treated
+
+
+UPLIFT_TYPES = (UpliftModel, TreePredictor)
+"""What a stored model consists of beyond what skops trusts by itself, to be declared as trusted.
+
+The trees of gradient boosting are tables of indices that nobody can check, so only a matching hash makes them safe to load.
+"""
 
 
 def fit_uplift(

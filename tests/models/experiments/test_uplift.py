@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,14 +15,17 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
 from models_ml.experiments import (
+    UPLIFT_TYPES,
     TargetingCurve,
     TargetingGate,
     UpliftModel,
+    evaluate_uplift,
     fit_uplift,
     judge_targeting,
     targeting_curve,
 )
 from models_ml.reasons import NotComputable, Reason
+from models_ml.registry import ModelVersion, Provenance, dump, hash_of, load, register
 
 Floats = NDArray[np.float64]
 
@@ -80,6 +86,45 @@ def test_any_classifier_gives_chances() -> None:
     rows, arm, outcome, _ = experiment(2_000, 4)
     found = fitted(fit_uplift("t", rows, arm, outcome > 0, outcome_model=LogisticRegression()))
     assert (np.abs(found.predict(rows)) <= 1).all()
+
+
+@pytest.mark.parametrize(("learner", "outcome"), [("s", "conversions"), ("t", "conversions"), ("x", "revenue")])
+def test_a_model_comes_back_from_the_registry(learner: Any, outcome: str) -> None:
+    rows, arm, revenue, _ = experiment(1_000, 11)
+    values = revenue if outcome == "revenue" else (revenue > 0).astype(float)
+    model, same = (fitted(fit_uplift(learner, rows, arm, values, seed=3)) for _ in range(2))
+    metrics = evaluate_uplift(model.predict(rows), arm, revenue > 0)
+    assert isinstance(metrics, dict)
+    version, content = register(
+        model,
+        kind="uplift",
+        provenance=Provenance(datetime(2025, 6, 30), datetime(2025, 5, 1), datetime(2025, 6, 1), "7"),  # noqa: DTZ001
+        inputs=pl.DataFrame(rows, schema=["a", "b", "c"]),
+        trusted=UPLIFT_TYPES,
+        parameters={"learner": learner},
+        metrics=metrics,
+        importances={},
+    )
+    assert dump(same, UPLIFT_TYPES) == content
+    again = load(content, UPLIFT_TYPES, version.artifact_hash)
+    assert (again.learner, again.treatment_share) == (learner, model.treatment_share)
+    assert (again.predict(rows) == model.predict(rows)).all()
+    assert ModelVersion.from_row(version.row()) == version
+    for declared, missing in (((), "UpliftModel"), ((UpliftModel,), "TreePredictor")):
+        with pytest.raises(ValueError, match=f"{missing}.* not declared as trusted"):
+            dump(model, declared)
+        with pytest.raises(ValueError, match=f"{missing}.* not declared as trusted"):
+            load(content, declared, version.artifact_hash)
+
+
+def test_a_model_of_foreign_parts_is_not_stored() -> None:
+    rows, arm, outcome, _ = experiment(500, 12)
+    plain = fitted(fit_uplift("t", rows, arm, outcome, outcome_model=LinearRegression()))
+    content = dump(plain, UPLIFT_TYPES)
+    assert (load(content, UPLIFT_TYPES, hash_of(content)).predict(rows) == plain.predict(rows)).all()
+    foreign = UpliftModel("t", (*plain.estimators[:1], Fraction(1, 3)), 0.5)
+    with pytest.raises(ValueError, match=r"fractions.Fraction, which are not declared"):
+        dump(foreign, UPLIFT_TYPES)
 
 
 def test_what_teaches_nothing_says_why() -> None:
