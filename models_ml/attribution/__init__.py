@@ -4,12 +4,14 @@
 """
 
 from models_ml.attribution.chain import OrderChoice, RemovalEffects, choose_order, markov, removal_effects
+from models_ml.attribution.collection import collect_paths
 from models_ml.attribution.credit import Credit, Model, join_spend
 from models_ml.attribution.games import shapley, shapley_simplified
 from models_ml.attribution.intervals import CreditIntervals, bootstrap
-from models_ml.attribution.paths import DEFAULT_RULES, PathRules, Paths, Repeats, collect_paths
+from models_ml.attribution.paths import Paths
 from models_ml.attribution.restatements import Cause, restatement
 from models_ml.attribution.rule_based import first_touch, last_touch, linear, position, time_decay
+from models_ml.attribution.rules import DEFAULT_RULES, PathRules, Repeats
 from models_ml.attribution.run import Attribution, attribute
 
 __all__ = [

@@ -10,8 +10,9 @@ from scipy import sparse
 from scipy.sparse import linalg
 from sklearn.metrics import roc_auc_score
 
+from models_ml.attribution.arrays import Flags, Floats, Integers, compact, sum_by
 from models_ml.attribution.credit import Credit, nothing_to_credit
-from models_ml.attribution.paths import Flags, Floats, Integers, Paths, compact, sum_by
+from models_ml.attribution.paths import Paths
 from models_ml.reasons import NotComputable, Reason
 
 ORDERS = (1, 2, 3)

@@ -7,7 +7,9 @@ from enum import StrEnum
 
 import polars as pl
 
-from models_ml.attribution.paths import Floats, Paths, require_columns
+from models_ml.attribution.arrays import Floats
+from models_ml.attribution.frames import require_columns
+from models_ml.attribution.paths import Paths
 from models_ml.reasons import NotComputable, Reason
 
 

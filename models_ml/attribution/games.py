@@ -9,8 +9,9 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy.special import binom
 
+from models_ml.attribution.arrays import Floats, Integers, compact, sum_by
 from models_ml.attribution.credit import Credit, nothing_to_credit
-from models_ml.attribution.paths import Floats, Integers, Paths, compact, sum_by
+from models_ml.attribution.paths import Paths
 from models_ml.reasons import NotComputable
 
 MOST_CHANNELS_OF_A_LATTICE = 20

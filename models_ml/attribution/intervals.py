@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import polars as pl
 
+from models_ml.attribution.arrays import Floats
 from models_ml.attribution.credit import Credit
-from models_ml.attribution.paths import Floats, Paths
+from models_ml.attribution.paths import Paths
 from models_ml.reasons import NotComputable, Reason
 
 

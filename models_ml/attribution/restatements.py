@@ -6,7 +6,8 @@ from enum import StrEnum
 
 import polars as pl
 
-from models_ml.attribution.paths import PathRules, require_columns
+from models_ml.attribution.frames import require_columns
+from models_ml.attribution.rules import PathRules
 
 
 class Cause(StrEnum):

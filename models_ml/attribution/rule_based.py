@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from models_ml.attribution.arrays import Floats, Integers, sum_by
 from models_ml.attribution.credit import Credit, nothing_to_credit
-from models_ml.attribution.paths import Floats, Integers, Paths, sum_by
+from models_ml.attribution.paths import Paths
 from models_ml.reasons import NotComputable, Reason
 
 

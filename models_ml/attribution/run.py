@@ -11,8 +11,9 @@ import polars as pl
 from models_ml.attribution.chain import markov
 from models_ml.attribution.credit import Credit, Model
 from models_ml.attribution.games import shapley, shapley_simplified
-from models_ml.attribution.paths import PathRules, Paths
+from models_ml.attribution.paths import Paths
 from models_ml.attribution.rule_based import first_touch, last_touch, linear, position, time_decay
+from models_ml.attribution.rules import PathRules
 from models_ml.reasons import NotComputable
 
 FUNCTIONS: Mapping[Model, Callable[[Paths], Credit | NotComputable]] = {
