@@ -16,9 +16,10 @@ from models_ml.optimization.bids import (
 )
 from models_ml.optimization.budget import Allocation, allocate_budget, budget_frontier
 from models_ml.optimization.curves import CarryOverCurves, HillCurves, PowerCurves, ResponseCurves, adstock
-from models_ml.optimization.fitting import FittedCurves, choose_retention, fit_hill_curves, fit_power_curves
+from models_ml.optimization.fitting import FittedCurves, choose_retention, fit_power_curves
 from models_ml.optimization.limits import Bound, InfeasibleBudgetError, Limits
 from models_ml.optimization.pacing import Pace, Pacing, pace_budget
+from models_ml.optimization.saturation import fit_hill_curves
 
 __all__ = [
     "Allocation",

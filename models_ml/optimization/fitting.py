@@ -1,4 +1,4 @@
-"""Response curves from daily spend and revenue: each campaign's own evidence, pooled with what is known of all."""
+"""Power curves from daily spend and revenue: each campaign's own evidence, pooled with what is known of all."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import optimize
 
-from models_ml.optimization.curves import Floats, HillCurves, PowerCurves, adstock
+from models_ml.optimization.curves import Floats, PowerCurves, adstock
 from models_ml.reasons import NotComputable, Reason
 
 PRIOR_EXPONENT = 0.8
@@ -140,41 +139,6 @@ def _shape(logs: Floats, active: NDArray[np.bool_], exponent: Floats) -> tuple[F
     weight /= weight.sum(axis=0)
     squares = (logs - (weight * logs).sum(axis=0)) ** 2
     return weight, squares, (weight * squares).sum(axis=0)
-
-
-def fit_hill_curves(spend: ArrayLike, revenue: ArrayLike) -> HillCurves | NotComputable:
-    """Fit revenue = top·s^k ÷ (half^k + s^k) per campaign by least squares (scipy); days × campaigns, 0 on idle days.
-
-    k lies within 0.3 to 3 and half within the tenth and the tenfold of the spend seen. Reasons: those of
-    :func:`fit_power_curves`, and no_variation when a campaign's spend varied less than 15 %, as no saturation can be seen then;
-    not_converged.
-    """
-    fitted = fit_power_curves(spend, revenue)
-    if isinstance(fitted, NotComputable):
-        return fitted
-    if not fitted.is_fitted.all():
-        first = int(np.argmin(fitted.is_fitted))
-        return NotComputable(
-            Reason.NO_VARIATION, f"Spend or revenue of campaign {first} hardly varied; use a power curve."
-        )
-    working, earned = np.asarray(spend, dtype=np.float64), np.asarray(revenue, dtype=np.float64)
-    found = np.empty((3, working.shape[1]))
-    for campaign in range(working.shape[1]):
-        active = working[:, campaign] > 0
-        s, y = working[active, campaign], earned[active, campaign]
-        unit, height = s.mean(), y.mean()
-        least = [0.0, 0.1 * s.min() / unit, 0.3]
-        most = [100.0, 10 * s.max() / unit, 3.0]
-
-        def residual(guess: Floats, s: Floats = s / unit, y: Floats = y / height) -> Floats:
-            power = (s / guess[1]) ** guess[2]
-            return np.asarray(guess[0] * power / (1 + power) - y)
-
-        best = optimize.least_squares(residual, [2.0, 1.0, 1.0], bounds=(least, most))
-        if not best.success:
-            return NotComputable(Reason.NOT_CONVERGED, f"The Hill curve of campaign {campaign}: {best.message}")
-        found[:, campaign] = best.x[0] * height, best.x[1] * unit, best.x[2]
-    return HillCurves(found[0], found[1], found[2])
 
 
 def choose_retention(
