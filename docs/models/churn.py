@@ -14,8 +14,15 @@ from numpy.typing import NDArray
 from shops import JOURNEY_END, UCI_END, journey_lines, orders, uci_lines
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from models_ml.customers import ChurnBacktest, RetentionOffer, auc_difference, backtest_churn, churn_snapshots
-from models_ml.customers.churn import BOOSTING, CHURN_TYPES, FEATURES, Trial
+from models_ml.customers import (
+    CHURN_TYPES,
+    ChurnBacktest,
+    RetentionOffer,
+    auc_difference,
+    backtest_churn,
+    churn_snapshots,
+)
+from models_ml.customers.churn import BOOSTING, FEATURES, Trial
 from models_ml.reasons import NotComputable
 from models_ml.registry import Metric, Provenance, drift, load, register
 

@@ -8,6 +8,7 @@ in one time zone. What grows with events comes aggregated; frames of orders have
 from models_ml.customers.behavior import BehaviorRules, Pattern, behavior_patterns
 from models_ml.customers.bg_nbd import BgNbd, fit_bg_nbd
 from models_ml.customers.churn import (
+    CHURN_TYPES,
     ChurnBacktest,
     ChurnMethod,
     ChurnModel,
@@ -18,17 +19,27 @@ from models_ml.customers.churn import (
     churn_snapshots,
     train_churn,
 )
-from models_ml.customers.clv import LifetimeModel, fit_lifetime_model, purchase_histories
-from models_ml.customers.engagement import EngagementModel, EngagementRules, engagement_index, fit_engagement
+from models_ml.customers.clv import LIFETIME_TYPES, LifetimeModel, fit_lifetime_model, purchase_histories
+from models_ml.customers.engagement import (
+    ENGAGEMENT_TYPES,
+    EngagementModel,
+    EngagementRules,
+    engagement_index,
+    fit_engagement,
+)
 from models_ml.customers.evaluation import auc_difference, evaluate
 from models_ml.customers.gamma_gamma import GammaGamma, fit_gamma_gamma
 from models_ml.customers.lifecycle import LifecycleRules, Stage, lifecycle_stages, order_milestones
 from models_ml.customers.offers import next_best_offers
-from models_ml.customers.recommendations import ItemSimilarity, fit_item_similarity, recommend
+from models_ml.customers.recommendations import SIMILARITY_TYPES, ItemSimilarity, fit_item_similarity, recommend
 from models_ml.customers.rfm import RfmCutPoints, RfmRules, fit_rfm, score_rfm
 from models_ml.customers.send_time import best_send_hours
 
 __all__ = [
+    "CHURN_TYPES",
+    "ENGAGEMENT_TYPES",
+    "LIFETIME_TYPES",
+    "SIMILARITY_TYPES",
     "BehaviorRules",
     "BgNbd",
     "ChurnBacktest",

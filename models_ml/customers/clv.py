@@ -11,6 +11,7 @@ import polars as pl
 from models_ml.customers.bg_nbd import BgNbd, fit_bg_nbd
 from models_ml.customers.frames import check_frame, check_orders
 from models_ml.customers.gamma_gamma import GammaGamma, fit_gamma_gamma
+from models_ml.customers.likelihood import Convergence
 from models_ml.reasons import NotComputable
 
 DAYS_PER_MONTH = 365.25 / 12
@@ -45,6 +46,10 @@ class LifetimeModel:
             expected_order_value=pl.Series(value),
             lifetime_value=pl.Series(margin * value * discounted),
         )
+
+
+LIFETIME_TYPES = (LifetimeModel, BgNbd, GammaGamma, Convergence)
+"""What a stored lifetime model consists of, to be declared as trusted."""
 
 
 def fit_lifetime_model(histories: pl.DataFrame) -> LifetimeModel | NotComputable:

@@ -40,6 +40,10 @@ class EngagementModel:
         return np.asarray(expit(self.intercept + self.slope * _logarithm(index)))
 
 
+ENGAGEMENT_TYPES = (EngagementModel,)
+"""What a stored engagement model consists of, to be declared as trusted."""
+
+
 def engagement_index(events: pl.DataFrame, as_of: datetime, rules: EngagementRules) -> pl.DataFrame:
     """Σ count · weight · 2^(−age / half-life) over the events before ``as_of``: customer_id, index, by customer.
 

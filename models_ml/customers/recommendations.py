@@ -38,6 +38,10 @@ class ItemSimilarity:
         return nearest.sort("similarity", "place", descending=[True, False]).drop("place")
 
 
+SIMILARITY_TYPES = (ItemSimilarity, pl.DataFrame, csr_array)
+"""What a stored similarity consists of, to be declared as trusted."""
+
+
 def fit_item_similarity(
     purchases: pl.DataFrame, *, neighbors: int = 100, least_together: int = 3
 ) -> ItemSimilarity | NotComputable:

@@ -9,12 +9,22 @@ from fractions import Fraction
 from zipfile import ZipFile
 
 import numpy as np
+import polars as pl
 import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 
-from models_ml.customers import BgNbd, fit_bg_nbd
-from models_ml.customers.likelihood import Convergence
+from models_ml.customers import (
+    ENGAGEMENT_TYPES,
+    LIFETIME_TYPES,
+    SIMILARITY_TYPES,
+    BgNbd,
+    ItemSimilarity,
+    fit_engagement,
+    fit_item_similarity,
+    fit_lifetime_model,
+)
+from models_ml.reasons import NotComputable
 from models_ml.registry import dump, hash_of, load
 from tests.models.customers import btyd
 
@@ -82,9 +92,30 @@ def test_the_archive_holds_no_pickle() -> None:
         assert all(name == "schema.json" or name.endswith(".npy") for name in archive.namelist())
 
 
-def test_a_fitted_lifetime_model_is_stored() -> None:
-    sample = btyd.cdnow()
-    model = fit_bg_nbd(sample["x"], sample["t_x"], sample["T"])
-    assert isinstance(model, BgNbd)
-    content = dump(model, [BgNbd, Convergence])
-    assert load(content, [BgNbd, Convergence], hash_of(content)) == model
+def test_models_of_customers_come_back() -> None:
+    histories = btyd.cdnow().select(
+        customer_id=pl.int_range(pl.len()), frequency="x", recency="t_x", age="T", mean_value="zbar"
+    )
+    lifetime = fit_lifetime_model(histories)
+    index = np.arange(200.0)
+    engagement = fit_engagement(index, np.arange(200) % 3 < index / 70)
+    for model, types in ((lifetime, LIFETIME_TYPES), (engagement, ENGAGEMENT_TYPES)):
+        assert not isinstance(model, NotComputable)
+        content = dump(model, types)
+        assert load(content, types, hash_of(content)) == model
+        with pytest.raises(ValueError, match="not declared as trusted"):
+            dump(model, types[1:])
+
+
+def test_similarities_of_products_come_back() -> None:
+    chance = np.random.default_rng(2)
+    purchases = pl.DataFrame({"basket_id": chance.integers(0, 300, 2_000), "product_id": chance.integers(0, 20, 2_000)})
+    model = fit_item_similarity(purchases)
+    assert isinstance(model, ItemSimilarity)
+    content = dump(model, SIMILARITY_TYPES)
+    assert dump(fit_item_similarity(purchases), SIMILARITY_TYPES) == content
+    again = load(content, SIMILARITY_TYPES, hash_of(content))
+    assert again.similar_to(3).equals(model.similar_to(3))
+    assert again.products.equals(model.products)
+    with pytest.raises(ValueError, match=r"polars.*DataFrame, scipy.*csr_array, which are not declared"):
+        load(content, SIMILARITY_TYPES[:1], hash_of(content))
