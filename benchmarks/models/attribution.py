@@ -12,6 +12,7 @@ import polars as pl
 from mam import MAM
 
 from benchmarks.bench import Bench
+from benchmarks.models.memory import peak_memory
 from benchmarks.results import Result, Target, figure
 from models_ml.attribution import Model, Paths, attribute, markov, shapley
 
@@ -68,6 +69,7 @@ def measure(bench: Bench) -> Result:
                 "Markov vs. ChannelAttribution", "×", to_simulated, _LEAST_RATIO_TO_CHANNEL_ATTRIBUTION, at_least=True
             ),
             Target("Shapley vs. marketing-attribution-models", "×", to_mam, _LEAST_RATIO_TO_MAM, at_least=True),
+            peak_memory(),
         ),
     )
 

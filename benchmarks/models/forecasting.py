@@ -8,6 +8,7 @@ from datetime import date
 import numpy as np
 
 from benchmarks.bench import Bench
+from benchmarks.models.memory import peak_memory
 from benchmarks.results import Result, Target, figure
 from models_ml.forecasting import DailySeries, Model, forecast_all
 
@@ -31,7 +32,10 @@ def measure(bench: Bench) -> Result:
     return Result(
         benchmark="forecasting",
         figures=tuple(figures.values()),
-        targets=(Target("daily series with intervals", "s", figures[Model.ETS].median, _MOST_SECONDS),),
+        targets=(
+            Target("daily series with intervals", "s", figures[Model.ETS].median, _MOST_SECONDS),
+            peak_memory(),
+        ),
     )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from scipy import optimize
 
 from benchmarks.bench import Bench
+from benchmarks.models.memory import peak_memory
 from benchmarks.results import Result, Target, figure
 from models_ml.optimization import Limits, PowerCurves, allocate_budget
 
@@ -47,6 +48,7 @@ def measure(bench: Bench) -> Result:
             Target("vs. SciPy SLSQP", "×", slsqp / ours, 1, at_least=True),
             Target("vs. cvxpy", "×", clarabel / ours, 1, at_least=True),
             Target(f"largest distance in {len(apart):,} cases", "10⁻⁶", 1e6 * max(apart), 1e6 * _MOST_APART),
+            peak_memory(),
         ),
     )
 
