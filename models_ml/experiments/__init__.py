@@ -28,7 +28,7 @@ from models_ml.experiments.planning import (
 from models_ml.experiments.proportions import compare_conversions, log_delta_lift, newcombe_difference, z_test
 from models_ml.experiments.samples import Conversions, Moments, PairMoments, shared_cap
 from models_ml.experiments.targeting import TargetingCurve, TargetingGate, judge_targeting, targeting_curve
-from models_ml.experiments.uplift import UPLIFT_TYPES, UpliftModel, fit_uplift
+from models_ml.experiments.uplift import UPLIFT_TYPES, UpliftModel, fit_uplift, uplift_importances
 from models_ml.experiments.variants import Winner, compare_variants, pick_winner
 
 __all__ = [
@@ -70,6 +70,7 @@ __all__ = [
     "size_for_conversions",
     "size_for_means",
     "targeting_curve",
+    "uplift_importances",
     "win_probability",
     "z_test",
 ]
