@@ -15,7 +15,6 @@ from pipelines.ingestion.rules import (
     Check,
     TypeRules,
     flags_sql,
-    instant_sql,
     is_number_column,
     quoted,
     quoted_list,
@@ -30,8 +29,8 @@ _HAS_REPEATED_KEY = """list_bool_or(list_transform(
 def recognized_sql(contract: Contract) -> str:
     """Query over ``chunk`` giving each line its ``kind``: event type, '' for an unknown one, null for no JSON object.
 
-    Adds ``key_count``, the number of keys of its objects, and ``is_suspicious``, which personal data in a line that
-    is no JSON object may be.
+    Adds ``key_count``, the number of keys of its objects, the text of its ``event_id`` (null where it is no UUID by its
+    length) and the ``day`` that its timestamp begins with.
     """
     known = quoted_list(event_type.name for event_type in contract.event_types)
     # Whether a line is JSON is asked first: under TRY one broken line makes the engine evaluate its whole block anew,
@@ -42,23 +41,19 @@ def recognized_sql(contract: Contract) -> str:
                 *,
                 (defect is null or defect = 'line_too_long') and json_valid(line) as is_json,
                 case when is_json then json_keys(line, ['$', '$.properties', '$.context']) end as k,
-                case when is_json then json_extract_string(line, '/event_type') end as event_type
+                case when is_json then json_extract_string(line, ['/event_type', '/event_id', '/timestamp']) end as e
             from chunk
-        ),
-        recognized as (
-            select
-                load_id,
-                source_line,
-                line,
-                defect,
-                case
-                    when event_type in ({known}) then event_type
-                    when is_json and json_type(line) = 'OBJECT' then ''
-                end as kind,
-                len(k[1]) + coalesce(len(k[2]), 0) + coalesce(len(k[3]), 0) as key_count
-            from keyed
         )
-        select *, case when kind is null then {SUSPICIOUS_LINE_SQL} else false end as is_suspicious from recognized
+        select
+            load_id,
+            source_line,
+            line,
+            defect,
+            case when e[1] in ({known}) then e[1] when is_json and json_type(line) = 'OBJECT' then '' end as kind,
+            len(k[1]) + coalesce(len(k[2]), 0) + coalesce(len(k[3]), 0) as key_count,
+            case when strlen(e[2]) = 36 then e[2] end as event_id,
+            left(e[3], 10) as day
+        from keyed
     """
 
 
@@ -86,10 +81,10 @@ def shapes_sql(rules: TypeRules, table: str, kind: str) -> str:
 def staged_sql(rules: TypeRules, table: str, kind: str, shapes: str) -> str:
     """Query over ``table`` (of :func:`recognized_sql`) and ``loads``: the lines of one kind, typed, with verdicts.
 
-    Lines whose shape is not in ``shapes`` (of :func:`shapes_sql`) are left out.
-    Columns: load_id, source_line, flags (bits of REASON_BITS; duplicates are judged later), unknown_properties,
+    ``loads`` gives the ``earliest`` (null: any) and the ``latest`` timestamp that each load accepts. Lines whose shape is not in ``shapes`` (of :func:`shapes_sql`) are left out.
+    Columns: load_id, source_line, source_file, flags (bits of REASON_BITS; duplicates are judged later), unknown_properties,
     is_suspicious (may hold personal data), event_timestamp (UTC), event_id (null where invalid), the other texts of
-    the envelope, the properties. Parameters: ``earliest`` and ``latest`` accepted timestamp.
+    the envelope, the properties.
     """
     # A value that passed a check of its form can't hold an address or a number; a flawed line is searched whole.
     texts = f"concat_ws(' ', {', '.join(f'case when strlen({text}) > 5 then {text} end' for text in rules.free_texts)})"
@@ -98,14 +93,14 @@ def staged_sql(rules: TypeRules, table: str, kind: str, shapes: str) -> str:
         flagged as (
             select
                 fielded.*,
+                source_file,
                 shape_flags
                     | {flags_sql(rules.value_checks)}
                     | case when case when key_count > declared_count then {_HAS_REPEATED_KEY} end
                         then {REASON_BITS["malformed_json"]} else 0 end
                     | case when defect = 'line_too_long' then {REASON_BITS["line_too_long"]} else 0 end
-                    | case when event_timestamp > $latest then {REASON_BITS["timestamp_in_future"]} else 0 end
-                    | case when event_timestamp < $earliest and not historical
-                        then {REASON_BITS["timestamp_too_old"]} else 0 end as flags,
+                    | case when event_timestamp > latest then {REASON_BITS["timestamp_in_future"]} else 0 end
+                    | case when event_timestamp < earliest then {REASON_BITS["timestamp_too_old"]} else 0 end as flags,
                 key_count > declared_count as has_unknown
             from fielded
             inner join loads on fielded.load_id = loads.load_id
@@ -113,6 +108,7 @@ def staged_sql(rules: TypeRules, table: str, kind: str, shapes: str) -> str:
         select
             load_id,
             source_line,
+            source_file,
             flags,
             case when has_unknown then {rules.undeclared} end as unknown_properties,
             case when flags <> 0 or has_unknown then {SUSPICIOUS_LINE_SQL} else {suspicious_sql(texts)} end as is_suspicious,
@@ -154,15 +150,15 @@ def _fielded_sql(rules: TypeRules, table: str, kind: str, shapes: str, *, types:
             where kind = {quoted(kind)}
         ),
         parsed as (
-            select * exclude (t), {"t, " if types else ""}list_count(t) as typed_count, hash(t) as shape from typed
-        ),
-        fielded as (
             select
                 load_id, source_line, line, defect, key_count{", t" if types else ""},
                 {", ".join(rules.columns)},
-                typed_count + {told_count} as declared_count,
-                {instant_sql('x."timestamp"')} at time zone 'UTC' as event_timestamp,
-                shapes.* exclude (shape)
+                list_count(t) + {told_count} as declared_count,
+                hash(t) as shape
+            from typed
+        ),
+        fielded as (
+            select parsed.* exclude (shape), shapes.* exclude (shape)
             from parsed
             inner join {shapes} as shapes on parsed.shape = shapes.shape
         )

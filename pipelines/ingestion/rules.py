@@ -89,6 +89,7 @@ def type_rules(contract: Contract, event_type: EventType | None) -> TypeRules:
             *(f'x."{name}" as "{name}"' for name in texts),
             *(f'x.context."{name}"' for name in contract.context_fields),
             f"{_uuid_sql('x.event_id')} as event_uuid",
+            f"{utc_sql('x.timestamp')} as event_timestamp",
             *(column for prop in staged for column in _staged_columns(prop)),
         ),
         names=tuple(f'"{name}"' for name in (*texts[1:], *contract.context_fields, *(prop.name for prop in staged))),
@@ -167,7 +168,7 @@ def _text(prop: Property) -> str:
 def _staged_columns(prop: Property) -> Iterator[str]:
     value = f'x.properties."{prop.name}"'
     if prop.format:
-        cast = _uuid_sql(value) if prop.format == "uuid" else f"{instant_sql(value)} at time zone 'UTC'"
+        cast = _uuid_sql(value) if prop.format == "uuid" else utc_sql(value)
         yield f'{cast} as "{prop.name}"'
         yield f"{value} as {_text(prop)}"
     else:
@@ -282,11 +283,16 @@ def _value_rules(prop: Property, column: str, kinds: list[str]) -> Iterator[tupl
         yield "schema_violation", f"{_text(prop)} is not null and {column} is null", "is not ISO-8601 with a zone"
 
 
-def instant_sql(text: str) -> str:
-    """SQL for the instant that a text with a zone stands for, else null; the usual form is told without a pattern."""
-    usual = f"strlen({text}) between 20 and 27 and ends_with({text}, 'Z') and {text}[11] = 'T'"
+def utc_sql(text: str) -> str:
+    """SQL for the instant, in UTC, that a text with a zone stands for, else null.
+
+    The usual form ends in Z and takes a plain cast: pattern and conversion cost four times as much.
+    """
+    marks = " and ".join(f"{text}[{position}] = '{mark}'" for position, mark in ((11, "T"), (14, ":"), (17, ":")))
+    usual = f"strlen({text}) between 20 and 27 and ends_with({text}, 'Z') and {marks}"
     return (
-        f"case when {usual} or regexp_full_match({text}, {quoted(_TIMESTAMP)}) then try_cast({text} as timestamptz) end"
+        f"case when {usual} then try_cast({text} as timestamp)"
+        f" when regexp_full_match({text}, {quoted(_TIMESTAMP)}) then try_cast({text} as timestamptz) at time zone 'UTC' end"
     )
 
 

@@ -1,7 +1,10 @@
 """Stores one transaction's lines: judged, deduplicated against all stored ids, split into events and quarantine.
 
-Works chunk by chunk in temp tables: ``lined`` (text and kind of every line), ``staged_<n>`` (typed fields and verdict
-of one kind), and ``shapes_<n>``, which stays from chunk to chunk; view ``verdicts`` has one row per line. Only then ``lake`` is written.
+A chunk is judged twice. First all its lines, as Arrow table ``recognized``, in the statement that writes the sound ones:
+flawless, with nothing personal in them, and an id that stands nowhere else. The engine does that with all its threads and
+keeps nothing on the way; of what a transaction has just written it reads with a single one. Then the few ``doubtful`` lines
+in temp tables, step by step: ``staged_<n>`` has typed fields and verdict of one kind, view ``verdicts`` a row per line.
+Tables ``shapes_<n>`` stay from chunk to chunk.
 """
 
 from __future__ import annotations
@@ -21,7 +24,7 @@ from pipelines.ingestion.judge import (
     staged_sql,
 )
 from pipelines.ingestion.lines import MAX_LINE_BYTES, MAX_NESTING
-from pipelines.ingestion.pii import mask_lines
+from pipelines.ingestion.pii import SUSPICIOUS_LINE_SQL, mask_lines
 from pipelines.ingestion.rules import REASON_BITS, TypeRules, quoted, type_rules
 from pipelines.settings import Settings
 from quality.contracts import Contract
@@ -29,6 +32,8 @@ from quality.contracts import Contract
 _DUPLICATE = REASON_BITS["duplicate_event_id"]
 _REPLACED = -1
 """Verdict of an accepted line whose event a later load of the same transaction replaces: it is not stored."""
+_ARROW_ROWS = 50_000
+"""Rows of a batch of recognized lines: what one thread reads at a time."""
 _SHOWING = 2_000
 """Lines of a kind that are looked at for its usual shapes; the others are found by what is missing afterwards."""
 
@@ -49,6 +54,13 @@ class Tally:
     max_timestamp: datetime | None = None
     superseded_lines: list[int] = field(default_factory=list)
     """Lines stored with an earlier chunk whose id a later chunk of the same load repeats."""
+
+    def add_accepted(self, lines: int, late: int, first: datetime | None, last: datetime | None) -> None:
+        """Count ``lines`` accepted ones more, ``late`` of which came late, from ``first`` to ``last``."""
+        self.accepted += lines
+        self.late += late
+        self.min_timestamp = _extreme(min, self.min_timestamp, first)
+        self.max_timestamp = _extreme(max, self.max_timestamp, last)
 
 
 @dataclass(frozen=True)
@@ -74,37 +86,36 @@ class EventStore:
         self._contract = contract
         self._settings = settings
         self._ingested_at = ingested_at.replace(tzinfo=None)
-        self._age_limits = {
-            "latest": self._ingested_at + timedelta(minutes=settings.future_tolerance_minutes),
-            "earliest": self._ingested_at - timedelta(days=settings.max_event_age_days),
-        }
         self._rules: dict[str, TypeRules] = {each.name: type_rules(contract, each) for each in contract.event_types}
         self._rules[""] = type_rules(contract, None)
         self._shapes = {kind: f"shapes_{index}" for index, kind in enumerate(self._rules)}
+        self._kinds: list[str] = []
 
     def store(self, chunk: pa.Table, loads: Sequence[Load], tallies: Mapping[int, Tally]) -> None:
         """Judge and store ``chunk`` (lines.LINES and load_id); add what became of it to ``tallies`` by load id."""
         self._register_loads(loads)
-        counts = self._recognize(chunk)
-        kinds = list(counts)
-        self._stage(counts)
-        self._mask(kinds, tallies)
-        self._judge(kinds)
-        self._deduplicate(kinds, tallies)
-        self._insert_events(kinds)
-        self._quarantine(kinds)
+        self._recognize(chunk)
+        self._find_contested()
+        self._insert_sound()
+        kinds = self._set_doubtful_apart(tallies)
+        self._stage(kinds)
+        self._mask(list(kinds), tallies)
+        self._judge(list(kinds))
+        self._deduplicate(list(kinds), tallies)
+        self._insert_events({kind: f"staged_{index}" for index, kind in enumerate(kinds)})
+        self._quarantine(list(kinds))
         self._count(tallies)
 
     def quarantine_superseded(self, chunk: pa.Table, loads: Sequence[Load], tallies: Mapping[int, Tally]) -> None:
         """Quarantine as duplicates the lines of ``chunk`` that a later line of their own load superseded."""
         self._register_loads(loads)
         self._recognize(chunk)
-        self._run("update lined set is_suspicious = true")
-        mask_lines(self._connection, "lined", self._settings.pii_key())
+        self._run("create or replace temp table doubtful as select *, true as is_suspicious from recognized")
+        mask_lines(self._connection, "doubtful", self._settings.pii_key())
         self._run(
             f"""
             create or replace temp view verdicts as
-            select load_id, source_line, null::uuid as event_id, {_DUPLICATE} as flags from lined
+            select load_id, source_line, null::uuid as event_id, {_DUPLICATE} as flags from doubtful
             """
         )
         self._quarantine([])
@@ -116,41 +127,119 @@ class EventStore:
         return bool(self._run(f"select 1 from {rows} limit 1", parameters).fetchall())
 
     def _register_loads(self, loads: Sequence[Load]) -> None:
+        earliest = self._ingested_at - timedelta(days=self._settings.max_event_age_days)
+        latest = self._ingested_at + timedelta(minutes=self._settings.future_tolerance_minutes)
         table = pa.table(
             {
                 "load_id": pa.array([load.load_id for load in loads], pa.int64()),
                 "source_file": pa.array([load.source_file for load in loads], pa.string()),
-                "historical": pa.array([load.historical for load in loads], pa.bool_()),
+                "earliest": pa.array([None if load.historical else earliest for load in loads], pa.timestamp("us")),
+                "latest": pa.array([latest for _ in loads], pa.timestamp("us")),
                 "keeps_duplicates": pa.array([load.keeps_duplicates for load in loads], pa.bool_()),
             }
         )
         self._connection.register("loads", table)
 
-    def _recognize(self, chunk: pa.Table) -> dict[str, int]:
-        """Fill ``lined``; return the kinds that occur with the number of their lines."""
+    def _recognize(self, chunk: pa.Table) -> None:
+        """Register ``recognized``, and learn the usual shapes of kinds that were not met before."""
         self._connection.register("chunk", chunk)
-        self._run(f"create or replace temp table lined as {recognized_sql(self._contract)}")
+        # As a relation: its batches are made by all threads.
+        recognized = self._connection.sql(recognized_sql(self._contract)).to_arrow_table(_ARROW_ROWS)
+        self._connection.register("recognized", recognized)
         self._connection.unregister("chunk")
-        counts = self._run("select kind, count(*) from lined where kind is not null group by kind order by kind")
+        # A transaction that was rolled back took its temp tables with it.
+        known = {name for (name,) in self._run("select table_name from duckdb_tables() where temporary").fetchall()}
+        self._kinds = [kind for (kind,) in self._run("select distinct kind from recognized where kind is not null").fetchall()]
+        for kind in self._kinds:
+            if self._shapes[kind] not in known:
+                showing = f"(select * from recognized where kind = {quoted(kind)} limit {_SHOWING})"
+                self._run(f"create temp table {self._shapes[kind]} as {shapes_sql(self._rules[kind], showing, kind)}")
+
+    def _find_contested(self) -> None:
+        """Find the ``stored`` events whose ids occur in the chunk, and the ``contested`` lines whose ids are not theirs alone."""
+        self._run(
+            """
+            create or replace temp table identified as
+            select load_id, source_line, try_cast(event_id as uuid) as event_id from recognized where event_id is not null
+            """
+        )
+        self._run(
+            """
+            create or replace temp table stored as
+            select event_id, load_id, source_line, event_date, user_id, abs(epoch($now - ingested_at)) <= $window as gives_way
+            from lake.raw.events
+            where event_id in (select event_id from identified)
+            """,
+            {"now": self._ingested_at, "window": 60 * self._settings.replace_window_minutes},
+        )
+        self._run(
+            """
+            create or replace temp table contested as
+            select load_id, source_line from identified
+            where event_id in (
+                select event_id from identified group by event_id having count(*) > 1
+                union all
+                select event_id from stored
+            )
+            """
+        )
+
+    def _insert_sound(self) -> None:
+        """Write the events of the chunk that need no second look."""
+        self._insert_events(
+            {
+                kind: f"""
+                    (select * from ({staged_sql(self._rules[kind], "recognized", kind, self._shapes[kind])})
+                    where not is_suspicious) as staged
+                    anti join contested using (load_id, source_line)
+                """
+                for kind in self._kinds
+            }
+        )
+
+    def _set_doubtful_apart(self, tallies: Mapping[int, Tally]) -> dict[str, int]:
+        """Count the lines that were just stored; make the others ``doubtful`` and return their kinds with the number of each."""
+        self._run(
+            """
+            create or replace temp table sound as
+            with bounds as (
+                select load_id, min(source_line) as first_line, max(source_line) as last_line
+                from recognized group by load_id
+            )
+            select events.load_id, source_line, "timestamp", late_arrival
+            from lake.raw.events
+            inner join bounds on events.load_id = bounds.load_id and source_line between first_line and last_line
+            where events.load_id >= $first
+            """,
+            {"first": min(tallies)},
+        )
+        for load_id, lines, late, first, last in self._run(
+            """
+            select load_id, count(*), count(*) filter (late_arrival), min("timestamp"), max("timestamp")
+            from sound group by load_id
+            """
+        ).fetchall():
+            tallies[load_id].lines += lines
+            tallies[load_id].add_accepted(lines, late, first, last)
+        self._run(
+            f"""
+            create or replace temp table doubtful as
+            select *, case when kind is null then {SUSPICIOUS_LINE_SQL} else false end as is_suspicious
+            from recognized anti join sound using (load_id, source_line)
+            """
+        )
+        counts = self._run("select kind, count(*) from doubtful where kind is not null group by kind order by kind")
         return dict(counts.fetchall())
 
     def _stage(self, kinds: Mapping[str, int]) -> None:
-        # A transaction that was rolled back took its temp tables with it.
-        known = {name for (name,) in self._run("select table_name from duckdb_tables() where temporary").fetchall()}
         for index, (kind, count) in enumerate(kinds.items()):
-            shapes = self._shapes[kind]
-            if shapes not in known:
-                showing = f"(select * from lined where kind = {quoted(kind)} limit {_SHOWING})"
-                self._run(f"create temp table {shapes} as {shapes_sql(self._rules[kind], showing, kind)}")
-            staged = staged_sql(self._rules[kind], "lined", kind, shapes)
-            ((done,),) = self._run(
-                f"create or replace temp table staged_{index} as {staged}", self._age_limits
-            ).fetchall()
+            staged = staged_sql(self._rules[kind], "doubtful", kind, self._shapes[kind])
+            ((done,),) = self._run(f"create or replace temp table staged_{index} as {staged}").fetchall()
             if done < count:
                 self._run(
                     f"""
                     create or replace temp table remaining as
-                    from lined anti join staged_{index} using (load_id, source_line) where kind = {quoted(kind)}
+                    from doubtful anti join staged_{index} using (load_id, source_line) where kind = {quoted(kind)}
                     """
                 )
                 self._stage_more(index, kind, "remaining")
@@ -164,24 +253,24 @@ class EventStore:
             select * from ({shapes_sql(rules, table, kind)}) where shape not in (select shape from {shapes})
             """
         )
-        self._run(f"insert into staged_{index} by name {staged_sql(rules, table, kind, shapes)}", self._age_limits)
+        self._run(f"insert into staged_{index} by name {staged_sql(rules, table, kind, shapes)}")
 
     def _mask(self, kinds: Sequence[str], tallies: Mapping[int, Tally]) -> None:
         """Mask personal data in the lines that may hold it, and stage those anew."""
         staged = [f"select load_id, source_line from staged_{index} where is_suspicious" for index in range(len(kinds))]
-        broken = "select load_id, source_line from lined where is_suspicious"
+        broken = "select load_id, source_line from doubtful where is_suspicious"
         self._run(f"create or replace temp table suspicious as {' union all '.join([*staged, broken])}")
         if not self._any("suspicious"):
             return
         self._run(
             """
-            update lined set is_suspicious = true from suspicious
-            where lined.load_id = suspicious.load_id and lined.source_line = suspicious.source_line
+            update doubtful set is_suspicious = true from suspicious
+            where doubtful.load_id = suspicious.load_id and doubtful.source_line = suspicious.source_line
             """
         )
-        for load_id, count in mask_lines(self._connection, "lined", self._settings.pii_key()).items():
+        for load_id, count in mask_lines(self._connection, "doubtful", self._settings.pii_key()).items():
             tallies[load_id].pii_masked += count
-        self._run("create or replace temp table remasked as from lined where is_suspicious")
+        self._run("create or replace temp table remasked as from doubtful where is_suspicious")
         for index, kind in enumerate(kinds):
             if self._any(f"staged_{index} where is_suspicious"):
                 self._run(f"delete from staged_{index} where is_suspicious")
@@ -197,7 +286,7 @@ class EventStore:
                 {REASON_BITS["malformed_json"]}
                     | case when defect in ('line_too_long', 'too_deep') and strlen(line) > {MAX_LINE_BYTES + 1}
                         then {REASON_BITS["line_too_long"]} else 0 end as flags
-            from lined where kind is null
+            from doubtful where kind is null
         """
         self._run(f"create or replace temp view verdicts as {' union all '.join([*staged, no_object])}")
 
@@ -209,16 +298,7 @@ class EventStore:
             select event_id from verdicts where flags = 0 group by event_id having count(*) > 1
             """
         )
-        self._run(
-            """
-            create or replace temp table stored as
-            select event_id, load_id, source_line, event_date, user_id, abs(epoch($now - ingested_at)) <= $window as gives_way
-            from lake.raw.events
-            where event_id in (select event_id from verdicts where flags = 0)
-            """,
-            {"now": self._ingested_at, "window": 60 * self._settings.replace_window_minutes},
-        )
-        if not self._any("repeated") and not self._any("stored"):
+        if not self._any("contested"):
             return
         self._overrule(
             kinds,
@@ -298,8 +378,9 @@ class EventStore:
             """
         )
 
-    def _insert_events(self, kinds: Sequence[str]) -> None:
-        selects = [self._events_sql(index, kind) for index, kind in enumerate(kinds) if kind]
+    def _insert_events(self, staged: Mapping[str, str]) -> None:
+        """Write the flawless lines of the relations ``staged``, given by kind."""
+        selects = [self._events_sql(kind, relation) for kind, relation in staged.items() if kind]
         if selects:
             order = " order by event_date" if self._spans_days() else ""
             self._run(
@@ -308,7 +389,7 @@ class EventStore:
             )
 
     def _spans_days(self) -> bool:
-        """Whether no single day holds most of the accepted rows, as in a historical file.
+        """Whether no single day holds most of the chunk, as in a historical file.
 
         Such rows are stored in the order of their days: then queries of one day skip the row groups of the others. The
         table is not partitioned, which would make a file per day and load, and cost a third more here.
@@ -316,13 +397,13 @@ class EventStore:
         rows = self._run(
             """
             select coalesce(2 * max(day_rows) < sum(day_rows), false) from (
-                select count(*) as day_rows from verdicts where flags = 0 group by event_timestamp::date
+                select count(*) as day_rows from recognized group by day
             )
             """
         ).fetchall()
         return bool(rows[0][0])
 
-    def _events_sql(self, index: int, kind: str) -> str:
+    def _events_sql(self, kind: str, staged: str) -> str:
         columns = self._contract.property_columns
         names = [prop.name for prop in self._contract[kind].properties if prop.name in columns]
         properties = "".join(f', "{name}"::{columns[name]} as "{name}"' for name in names)
@@ -335,7 +416,7 @@ class EventStore:
                 $ingested_at::timestamp as ingested_at, load_id, source_file, source_line,
                 $ingested_at::timestamp - event_timestamp > $late::interval as late_arrival,
                 epoch($ingested_at::timestamp - event_timestamp) as ingestion_lag_seconds
-            from staged_{index} as staged inner join loads using (load_id)
+            from {staged}
             where flags = 0
         """
 
@@ -353,7 +434,7 @@ class EventStore:
         self._run(
             """
             create or replace temp table refused as
-            select lined.*, flawed.* exclude (load_id, source_line) from lined inner join flawed using (load_id, source_line)
+            select doubtful.*, flawed.* exclude (load_id, source_line) from doubtful inner join flawed using (load_id, source_line)
             """
         )
         explanations = [
@@ -412,12 +493,9 @@ class EventStore:
         ).fetchall():
             tally = tallies[load_id]
             tally.lines += lines
-            tally.accepted += taken
-            tally.late += late
+            tally.add_accepted(taken, late, first, last)
             tally.duplicates += duplicates
             tally.rejected += refused
-            tally.min_timestamp = _extreme(min, tally.min_timestamp, first)
-            tally.max_timestamp = _extreme(max, tally.max_timestamp, last)
             for reason, count in zip(REASON_BITS, reasons, strict=True):
                 if count:
                     tally.by_reason[reason] = tally.by_reason.get(reason, 0) + count
