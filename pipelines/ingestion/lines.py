@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeVar
 
 import duckdb
 import numpy as np
@@ -39,6 +39,7 @@ MAX_NESTING = 500
 TOO_LONG = "line_too_long"
 NOT_UTF8 = "not_utf8"
 TOO_DEEP = "too_deep"
+_Item = TypeVar("_Item")
 Identity = tuple[int, int, int]
 """Number on the disk, size and time of the last change of a file."""
 LINES = pa.schema([("source_line", pa.int64()), ("line", pa.string()), ("defect", pa.string())])
@@ -128,14 +129,14 @@ def chunked(tables: Iterable[pa.Table], max_bytes: int) -> Iterable[pa.Table]:
         yield pa.concat_tables(held)
 
 
-def read_ahead(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
-    """The same tables; each is read while the one before it is at work."""
-    iterator = iter(tables)
+def read_ahead(items: Iterable[_Item]) -> Iterator[_Item]:
+    """The same items; each is read while the one before it is at work."""
+    iterator = iter(items)
     with ThreadPoolExecutor(max_workers=1) as reader:
         coming = reader.submit(next, iterator, None)
-        while (table := coming.result()) is not None:
+        while (item := coming.result()) is not None:
             coming = reader.submit(next, iterator, None)
-            yield table
+            yield item
 
 
 def lines_of(texts: Sequence[str]) -> pa.Table:

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import accumulate
 from pathlib import Path
 
 import duckdb
@@ -92,6 +91,17 @@ class EventInput:
     filtered: int = 0
 
 
+@dataclass(frozen=True)
+class _Landed:
+    """A path that was looked at: event lines, a reference input, content that is known, or an error."""
+
+    path: Path
+    file: SeenFile | None
+    reference: str | None = None
+    events: EventInput | None = None
+    error: TrueliftError | None = None
+
+
 def ingest_files(
     lake: Lake,
     paths: Sequence[Path],
@@ -142,27 +152,24 @@ class Ingestion:
     def load_files(self, paths: Sequence[Path]) -> list[LoadResult]:
         """Load files in their order; small event files side by side in one transaction."""
         results: list[LoadResult] = []
-        batch: list[tuple[SeenFile, EventInput]] = []
-        sizes = [_size(path) for path in paths]
-        total = sum(sizes)
-        for path, done in zip(paths, accumulate(sizes, initial=0), strict=False):
-            try:
-                file = look_at(path)
-                reference = reference_of(path)
-                if reference or file.content_hash in {seen.content_hash for seen, _ in batch}:
-                    results += self._flush(batch)
-                if self.is_known(file.content_hash):
-                    archive_landed(self._settings, file)
-                    results.append(replace(self._describe(path, file.content_hash), status="known"))
-                elif reference:
-                    results.append(self._load_reference(file, reference))
+        total = sum(_size(path) for path in paths)
+        for batch in read_ahead(self._batches(paths, total)):
+            waiting: dict[str, _Landed] = {}
+            for each in batch:
+                digest = each.file.content_hash if each.file else ""
+                if each.reference or digest in waiting:
+                    results += self._load_batch(list(waiting.values()))
+                    waiting.clear()
+                if each.error:
+                    results.append(self._log_failure(self._describe(each.path, digest), each.error))
+                elif each.file and self.is_known(digest):
+                    archive_landed(self._settings, each.file)
+                    results.append(replace(self._describe(each.path, digest), status="known"))
+                elif each.file and each.reference:
+                    results.append(self._load_reference(each.file, each.reference))
                 else:
-                    batch.append((file, self._file_input(file, done, total)))
-                    if sum(_expanded_bytes(seen) for seen, _ in batch) >= _BATCH_BYTES:
-                        results += self._flush(batch)
-            except (UnreadableFileError, UserError) as error:
-                results.append(self._log_failure(self._describe(path, ""), error))
-        results += self._flush(batch)
+                    waiting[digest] = each
+            results += self._load_batch(list(waiting.values()))
         self._progress("", total, total)
         return results
 
@@ -246,31 +253,46 @@ class Ingestion:
         }
         return [derived[column] if column in derived else getattr(result, column) for column in LOAD_LOG]
 
-    def _flush(self, batch: list[tuple[SeenFile, EventInput]]) -> list[LoadResult]:
-        """Load the collected event files, without those that turn out unreadable, and empty the batch."""
-        results: list[LoadResult] = []
-        readable: list[tuple[SeenFile, EventInput]] = []
-        for file, each in batch:
-            try:
-                # Small files are read before the transaction begins, so that a damaged one spoils no other.
-                small = _expanded_bytes(file) < _BATCH_BYTES
-                readable.append((file, _held(each) if small and len(batch) > 1 else each))
-            except UnreadableFileError as error:
-                results.append(self._log_failure(self._describe(file.path, each.content_hash), error))
-        batch.clear()
-        if not readable:
-            return results
+    def _batches(self, paths: Sequence[Path], total: int) -> Iterator[list[_Landed]]:
+        """What landed, read as far as it is small, in batches of about a chunk."""
+        batch: list[_Landed] = []
+        batch_bytes = done = 0
+        for path in paths:
+            batch.append(self._look(path, done, total))
+            done += _size(path)
+            batch_bytes += _expanded_bytes(path)
+            if batch_bytes >= _BATCH_BYTES:
+                yield batch
+                batch, batch_bytes = [], 0
+        if batch:
+            yield batch
+
+    def _look(self, path: Path, done: int, total: int) -> _Landed:
+        file = None
         try:
-            results += self.load_events(*(each for _, each in readable))
+            file, reference = look_at(path), reference_of(path)
+            if reference or self.is_known(file.content_hash):
+                return _Landed(path, file, reference)
+            events = self._file_input(file, done, total)
+            # Small files are read before the transaction begins, so that a damaged one spoils no other.
+            return _Landed(path, file, events=_held(events) if _expanded_bytes(path) < _BATCH_BYTES else events)
+        except (UnreadableFileError, UserError) as error:
+            return _Landed(path, file, error=error)
+
+    def _load_batch(self, batch: Sequence[_Landed]) -> list[LoadResult]:
+        """Load event files in one transaction, or one by one when one of them turns out unreadable."""
+        inputs = [each.events for each in batch if each.events]
+        if not inputs:
+            return []
+        try:
+            results = self.load_events(*inputs)
         except UnreadableFileError as error:
-            if len(readable) > 1:
-                for file, each in readable:
-                    results += self._flush([(file, each)])
-                return results
-            file, each = readable[0]
-            return [*results, self._log_failure(self._describe(file.path, each.content_hash), error)]
-        for file, _ in readable:
-            archive_landed(self._settings, file)
+            if len(batch) > 1:
+                return [result for each in batch for result in self._load_batch([each])]
+            return [self._log_failure(self._describe(batch[0].path, inputs[0].content_hash), error)]
+        for each in batch:
+            if each.file:
+                archive_landed(self._settings, each.file)
         return results
 
     def _load_reference(self, file: SeenFile, reference: str) -> LoadResult:
@@ -289,7 +311,10 @@ class Ingestion:
             require_unchanged(file.path, file.identity)
             return counts
 
-        result = self.load_reference(described, load)
+        try:
+            result = self.load_reference(described, load)
+        except (UnreadableFileError, UserError) as error:
+            return self._log_failure(self._describe(file.path, ""), error)
         archive_landed(self._settings, file)
         return result
 
@@ -367,8 +392,8 @@ def _held(each: EventInput) -> EventInput:
     return replace(each, chunks=lambda: tables)
 
 
-def _expanded_bytes(file: SeenFile) -> int:
-    return file.bytes * (_COMPRESSION if file.path.suffix in (".gz", ".zst", ".parquet") else 1)
+def _expanded_bytes(path: Path) -> int:
+    return _size(path) * (_COMPRESSION if path.suffix in (".gz", ".zst", ".parquet") else 1)
 
 
 def _size(path: Path) -> int:

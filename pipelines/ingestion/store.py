@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipelines.ingestion.judge import (
     explained_sql,
@@ -34,8 +35,8 @@ _REPLACED = -1
 """Verdict of an accepted line whose event a later load of the same transaction replaces: it is not stored."""
 _ARROW_ROWS = 50_000
 """Rows of a batch of recognized lines: what one thread reads at a time."""
-_SHOWING = 2_000
-"""Lines of a kind that are looked at for its usual shapes; the others are found by what is missing afterwards."""
+_SHOWING = 20_000
+"""Lines that are looked at for the usual shapes; those of other shapes become doubtful, which teaches theirs."""
 
 
 @dataclass
@@ -147,13 +148,13 @@ class EventStore:
         recognized = self._connection.sql(recognized_sql(self._contract)).to_arrow_table(_ARROW_ROWS)
         self._connection.register("recognized", recognized)
         self._connection.unregister("chunk")
+        self._kinds = sorted(kind for kind in pc.unique(recognized["kind"]).to_pylist() if kind is not None)
+        self._connection.register("showing", recognized.slice(0, _SHOWING))
         # A transaction that was rolled back took its temp tables with it.
         known = {name for (name,) in self._run("select table_name from duckdb_tables() where temporary").fetchall()}
-        self._kinds = [kind for (kind,) in self._run("select distinct kind from recognized where kind is not null").fetchall()]
         for kind in self._kinds:
             if self._shapes[kind] not in known:
-                showing = f"(select * from recognized where kind = {quoted(kind)} limit {_SHOWING})"
-                self._run(f"create temp table {self._shapes[kind]} as {shapes_sql(self._rules[kind], showing, kind)}")
+                self._run(f"create temp table {self._shapes[kind]} as {shapes_sql(self._rules[kind], 'showing', kind)}")
 
     def _find_contested(self) -> None:
         """Find the ``stored`` events whose ids occur in the chunk, and the ``contested`` lines whose ids are not theirs alone."""
