@@ -15,6 +15,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TypeVar
 
@@ -22,7 +23,6 @@ import duckdb
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet
 
 from pipelines.errors import WorkFailedError
@@ -39,18 +39,31 @@ MAX_NESTING = 500
 TOO_LONG = "line_too_long"
 NOT_UTF8 = "not_utf8"
 TOO_DEEP = "too_deep"
+_Block = npt.NDArray[np.uint8]
+_Offsets = npt.NDArray[np.int32]
 _Item = TypeVar("_Item")
 Identity = tuple[int, int, int]
 """Number on the disk, size and time of the last change of a file."""
 LINES = pa.schema([("source_line", pa.int64()), ("line", pa.string()), ("defect", pa.string())])
 
 _READ_BYTES = 8 << 20
+_SLICE_BYTES = 64 << 10
+_GROUP_LINES = 128
 _PARQUET_ROWS = 100_000
 _OBJECTS = ("properties", "context")
 _NEWLINE = 10
 _NESTING = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[\[{]|[\]}]', re.DOTALL)
 """Texts, which may hold brackets of their own, and brackets."""
 _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """Lines with their newlines: line i lies between ``offsets`` i and i + 1. A single one, too long to hold, is cut."""
+
+    text: _Block
+    offsets: _Offsets
+    is_cut: bool = False
 
 
 class UnreadableFileError(WorkFailedError):
@@ -186,52 +199,73 @@ def identity(path: Path) -> Identity:
     return status.st_ino, status.st_size, status.st_mtime_ns
 
 
-def _decoded(stream: IO[bytes]) -> Iterator[bytes]:
-    """Blocks as UTF-8 bytes: a byte order mark is dropped, UTF-16 is recoded."""
-    first = stream.read(_READ_BYTES)
-    mark, encoding = next((pair for pair in _BOMS if first.startswith(pair[0])), (b"", "utf-8"))
-    first = first[len(mark) :]
+def _decoded(stream: IO[bytes]) -> Iterator[_Block]:
+    """Blocks as UTF-8: a byte order mark is dropped, UTF-16 is recoded."""
+    block = _read_block(stream)
+    start = block[:3].tobytes()
+    mark, encoding = next((pair for pair in _BOMS if start.startswith(pair[0])), (b"", "utf-8"))
+    block = block[len(mark) :]
     decoder = None if encoding == "utf-8" else codecs.getincrementaldecoder(encoding)("backslashreplace")
-    block = first
-    while block:
-        yield block if decoder is None else decoder.decode(block).encode("utf-8", "backslashreplace")
-        block = stream.read(_READ_BYTES)
+    while len(block):
+        yield block if decoder is None else _encoded(decoder.decode(block.tobytes()))
+        block = _read_block(stream)
     if decoder is not None and (rest := decoder.decode(b"", final=True)):
-        yield rest.encode()
+        yield _encoded(rest)
 
 
-def _whole_lines(stream: Iterator[bytes], on_block: Callable[[], None]) -> Iterator[tuple[memoryview, bool]]:
-    """Pieces that end with a line; the flag says that a piece is one line, too long to hold, that lost its rest.
+def _read_block(stream: IO[bytes]) -> _Block:
+    """The next bytes, none at the end. NumPy asks for huge pages, which cost a fraction of reading into ``bytes``."""
+    block = np.empty(_READ_BYTES, np.uint8)
+    size = 0
+    while size < len(block) and (count := stream.readinto(block.data[size:])):  # type: ignore[attr-defined]
+        size += count
+    return block[:size]
 
-    The line across two blocks is a piece of its own, so that blocks are not copied.
-    """
+
+def _encoded(text: str) -> _Block:
+    return np.frombuffer(text.encode("utf-8", "backslashreplace"), np.uint8)
+
+
+def _whole_lines(stream: Iterator[_Block], on_block: Callable[[], None]) -> Iterator[_Piece]:
+    """Pieces that end with a line. The line across two blocks is a piece of its own, so that blocks are not copied."""
     rest = b""
     is_cut = False
     for block in stream:
         on_block()
-        end = block.rfind(b"\n") + 1
+        ends = _ends(block)
         begin = 0
-        if rest and end:
-            begin = block.find(b"\n") + 1
-            yield memoryview(rest + (b"\n" if is_cut else block[:begin])), is_cut
+        if rest and len(ends):
+            begin, ends = int(ends[0]), ends[1:]
+            yield _single(rest + (b"\n" if is_cut else block[:begin].tobytes()), is_cut)
             rest, is_cut = b"", False
-        if end > begin:
-            yield memoryview(block)[begin:end], False
-        tail = block[end:]
+        end = int(ends[-1]) if len(ends) else begin
+        if len(ends):
+            yield _Piece(block[begin:end], np.concatenate(([0], ends - begin)).astype(np.int32))
+        tail = block[end:].tobytes()
         is_cut = is_cut or len(rest) + len(tail) > KEPT_LINE_BYTES
         rest = (rest + tail)[:KEPT_LINE_BYTES]
     if rest:
-        yield memoryview(rest + b"\n"), is_cut
+        yield _single(rest + b"\n", is_cut)
 
 
-def _tables(pieces: Iterator[tuple[memoryview, bool]]) -> Iterator[pa.Table]:
+def _ends(block: _Block) -> npt.NDArray[np.int64]:
+    """Where lines end, each with its newline; looked for in slices, so that the masks stay in the cache."""
+    slices = range(0, len(block), _SLICE_BYTES)
+    return np.concatenate([np.flatnonzero(block[at : at + _SLICE_BYTES] == _NEWLINE) + at + 1 for at in slices])
+
+
+def _single(line: bytes, is_cut: bool) -> _Piece:
+    return _Piece(np.frombuffer(line, np.uint8), np.array([0, len(line)], np.int32), is_cut)
+
+
+def _tables(pieces: Iterator[_Piece]) -> Iterator[pa.Table]:
     number = 1
     batches: list[pa.RecordBatch] = []
     size = 0
-    for text, is_cut in pieces:
-        batches.append(_batch(text, number, is_cut))
+    for piece in pieces:
+        batches.append(_batch(piece, number))
         number += batches[-1].num_rows
-        size += len(text)
+        size += len(piece.text)
         if size >= CHUNK_BYTES:
             yield pa.Table.from_batches(batches, LINES)
             batches, size = [], 0
@@ -239,23 +273,21 @@ def _tables(pieces: Iterator[tuple[memoryview, bool]]) -> Iterator[pa.Table]:
         yield pa.Table.from_batches(batches, LINES)
 
 
-def _batch(text: memoryview, first_number: int, first_is_cut: bool) -> pa.RecordBatch:
-    ends = np.flatnonzero(np.frombuffer(text, dtype=np.uint8) == _NEWLINE)
-    count = len(ends)
-    offsets = np.zeros(count + 1, dtype=np.int32)
-    offsets[1:] = ends + 1
-    numbers = pa.array(np.arange(first_number, first_number + count, dtype=np.int64))
-    lines = pa.StringArray.from_buffers(count, pa.py_buffer(offsets), pa.py_buffer(text))
-    escaped = _escaped(text, offsets)
-    if escaped:
-        lines = pc.replace_with_mask(lines, pa.array(_mask(count, escaped)), pa.array(escaped.values(), pa.string()))
-    defects = dict.fromkeys(escaped, NOT_UTF8)
+def _batch(piece: _Piece, first_number: int) -> pa.RecordBatch:
+    text, offsets = piece.text, piece.offsets
+    count = len(offsets) - 1
     sizes = np.diff(offsets)
+    undecodable = list(_undecodable(text, offsets))
+    defects = dict.fromkeys(undecodable, NOT_UTF8)
     defects |= dict.fromkeys(np.flatnonzero(sizes > MAX_LINE_BYTES + 1).tolist(), TOO_LONG)
-    if first_is_cut:
+    if piece.is_cut:
         defects[0] = TOO_LONG
     long_enough = np.flatnonzero(sizes > 2 * MAX_NESTING).tolist()
     defects |= {i: TOO_DEEP for i in long_enough if nests_too_deep(text[offsets[i] : offsets[i + 1]].tobytes())}
+    if undecodable:
+        text, offsets = _spelled_out(text, offsets, undecodable)
+    numbers = pa.array(np.arange(first_number, first_number + count, dtype=np.int64))
+    lines = pa.StringArray.from_buffers(count, pa.py_buffer(offsets), pa.py_buffer(text))
     marks = pa.array([defects.get(i) for i in range(count)], pa.string()) if defects else pa.nulls(count, pa.string())
     return pa.record_batch([numbers, lines, marks], schema=LINES)
 
@@ -283,23 +315,30 @@ def _text_nests_too_deep(text: str) -> bool:
     return nests_too_deep(text.encode())
 
 
-def _escaped(text: memoryview, offsets: npt.NDArray[np.int32]) -> dict[int, str]:
-    """The lines that are no UTF-8, by their index, with each undecodable byte spelled out."""
-    found: dict[int, str] = {}
-    begin = 0
-    while begin < len(text):
-        try:
-            str(text[begin:], "utf-8")
-        except UnicodeDecodeError as error:
-            index = int(np.searchsorted(offsets, begin + error.start, side="right")) - 1
-            begin = int(offsets[index + 1])
-            found[index] = text[offsets[index] : begin].tobytes().decode("utf-8", "backslashreplace")
-        else:
-            break
-    return found
+def _undecodable(text: _Block, offsets: _Offsets) -> Iterator[int]:
+    """The lines that are no UTF-8; looked for in groups, so that what is decoded stays in the cache."""
+    count = len(offsets) - 1
+    for first in range(0, count, _GROUP_LINES):
+        last = min(first + _GROUP_LINES, count)
+        if not _is_utf8(text[offsets[first] : offsets[last]]):
+            yield from (i for i in range(first, last) if not _is_utf8(text[offsets[i] : offsets[i + 1]]))
 
 
-def _mask(count: int, chosen: Iterable[int]) -> npt.NDArray[np.bool_]:
-    mask = np.zeros(count, dtype=bool)
-    mask[list(chosen)] = True
-    return mask
+def _is_utf8(text: _Block) -> bool:
+    try:
+        str(text.data, "utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _spelled_out(text: _Block, offsets: _Offsets, chosen: Iterable[int]) -> tuple[_Block, _Offsets]:
+    r"""The same lines, with each undecodable byte of the ``chosen`` ones written as ``\xNN``."""
+    parts: list[_Block] = []
+    sizes = np.diff(offsets)
+    done = 0
+    for i in chosen:
+        spelled = text[offsets[i] : offsets[i + 1]].tobytes().decode("utf-8", "backslashreplace").encode()
+        parts += [text[done : offsets[i]], np.frombuffer(spelled, np.uint8)]
+        sizes[i], done = len(spelled), offsets[i + 1]
+    return np.concatenate([*parts, text[done:]]), np.concatenate(([0], np.cumsum(sizes))).astype(np.int32)
