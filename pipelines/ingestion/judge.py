@@ -27,10 +27,11 @@ _HAS_REPEATED_KEY = """list_bool_or(list_transform(
 
 
 def recognized_sql(contract: Contract) -> str:
-    """Query over ``chunk`` giving each line its ``kind``: event type, '' for an unknown one, null for no JSON object.
+    """Query over ``chunk`` (lines with a ``position``), giving each its ``kind``: event type, '' for an unknown one, null
+    for no JSON object.
 
-    Adds ``key_count``, the number of keys of its objects, the text of its ``event_id`` (null where it is no UUID by its
-    length) and the ``day`` that its timestamp begins with.
+    Other columns: position, load_id, source_line, ``key_count``, the number of keys of its objects, the text of its
+    ``event_id`` (null where it is no UUID by its length) and the ``day`` that its timestamp begins with.
     """
     known = quoted_list(event_type.name for event_type in contract.event_types)
     # Whether a line is JSON is asked first: under TRY one broken line makes the engine evaluate its whole block anew,
@@ -45,10 +46,9 @@ def recognized_sql(contract: Contract) -> str:
             from chunk
         )
         select
+            position,
             load_id,
             source_line,
-            line,
-            defect,
             case when e[1] in ({known}) then e[1] when is_json and json_type(line) = 'OBJECT' then '' end as kind,
             len(k[1]) + coalesce(len(k[2]), 0) + coalesce(len(k[3]), 0) as key_count,
             case when strlen(e[2]) = 36 then e[2] end as event_id,

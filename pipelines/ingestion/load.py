@@ -30,7 +30,8 @@ from pipelines.ingestion.lines import (
     with_load_id,
 )
 from pipelines.ingestion.references import ReferenceCounts, load_reference_file
-from pipelines.ingestion.store import EventStore, Load, Tally
+from pipelines.ingestion.store import EventStore
+from pipelines.ingestion.tally import Load, Tally
 from pipelines.lake.connection import Lake, transaction
 from pipelines.lake.tables import LOAD_LOG
 from quality.contracts import load_contract
