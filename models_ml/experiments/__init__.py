@@ -15,6 +15,7 @@ from models_ml.experiments.assignment import (
 )
 from models_ml.experiments.bayesian import WinProbability, win_probability
 from models_ml.experiments.evaluation import evaluate_uplift
+from models_ml.experiments.holdouts import measure_holdouts
 from models_ml.experiments.incrementality import Incrementality, measure_incremental_revenue, measure_incrementality
 from models_ml.experiments.inference import Comparison, Estimate
 from models_ml.experiments.means import compare_means, compare_ratios, compare_strata, compare_with_cuped
@@ -61,6 +62,7 @@ __all__ = [
     "is_held_out",
     "judge_targeting",
     "log_delta_lift",
+    "measure_holdouts",
     "measure_incremental_revenue",
     "measure_incrementality",
     "newcombe_difference",

@@ -1,4 +1,4 @@
-"""An independent computation of the delivery metrics (1–8, 14–17) and of freshness (22) from the raw lines.
+"""An independent computation of the delivery metrics (1–8, 14–17), holdouts (18–20) and freshness (22) from the raw lines.
 
 Written for obviousness from the specification 02-metrics.md, without a look at the SQL: facts are counted per group
 and period, then divided. ``facts`` says what counts, this module what is divided by what, and for which periods.
@@ -15,6 +15,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from tests.oracles.facts import Fact, Facts, facts_of
+from tests.oracles.holdouts_oracle import Money, arms_of, effects, groups_of
 from tests.oracles.ingestion_oracle import StoredEvent
 from tests.oracles.references import Campaign, References
 
@@ -182,7 +183,28 @@ class MetricsOracle:
                     expected[metric_id, breakdown, key, period.kind, period.label, period.end] = row
         expected.update(self._budgets(facts))
         expected.update(self._freshness())
+        expected.update(self._holdouts(expected))
         return expected
+
+    def _holdouts(self, values: Mapping[Key, MetricValue]) -> dict[Key, MetricValue]:
+        """18–20: of every campaign with deliveries, and of the groups of those that hold users out."""
+        until = self.as_of.date()
+        campaigns = arms_of(self.events, until, self.lookback)
+        members: dict[tuple[str, str], list[str]] = defaultdict(list)
+        for campaign, arms in campaigns.items():
+            for group in groups_of(campaign, self.references).items():
+                if group[0] == "campaign" or arms.users["holdout"]:
+                    members[group].append(campaign)
+        found = {}
+        for (breakdown, key), names in members.items():
+            for period in windows(self.as_of):
+                money = {name: _money(values, name, period) for name in names}
+                group = {name: campaigns[name] for name in names}
+                for metric_id, effect in effects(group, money, period.start, self.references).items():
+                    value, numerator, denominator, reason = effect
+                    row = MetricValue(value, numerator, denominator, reason)
+                    found[metric_id, breakdown, key, period.kind, period.label, period.end] = row
+        return found
 
     def _freshness(self) -> Iterator[tuple[Key, MetricValue]]:
         """22: the 95th percentile of the lag of each day's events, over all of them and by type; not windowed."""
@@ -291,6 +313,15 @@ def _groups(campaign: Campaign) -> dict[str, str]:
         "platform": campaign.platform or "unknown",
         "campaign_type": campaign.campaign_type or "unknown",
     }
+
+
+def _money(values: Mapping[Key, MetricValue], campaign: str, period: Period) -> Money:
+    """Conversions and revenue as metric 8 has them, spend as metric 5."""
+    group = "campaign", campaign, period.kind, period.label, period.end
+    orders, spend = values.get(("aov", *group)), values.get(("cpc", *group))
+    if orders is None or spend is None:
+        return Money(0, 0, None, "no_spend_reported")
+    return Money(orders.denominator or 0, orders.numerator, spend.numerator, spend.null_reason)
 
 
 def _per_spend(group: Group, ratio: Callable[[Decimal | None], MetricValue]) -> MetricValue:

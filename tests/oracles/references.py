@@ -21,6 +21,7 @@ class Campaign:
     budget: Decimal | None
     currency: str | None
     start_date: date | None
+    holdout_share: float | None
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ class References:
 
 
 def _campaign(row: Mapping[str, str | None]) -> Campaign:
-    budget, start = row.get("budget"), row.get("start_date")
+    budget, start, share = row.get("budget"), row.get("start_date"), row.get("holdout_share")
     return Campaign(
         campaign_id=_text(row, "campaign_id").lower(),
         campaign_type=row.get("campaign_type"),
@@ -84,6 +85,7 @@ def _campaign(row: Mapping[str, str | None]) -> Campaign:
         budget=Decimal(budget) if budget else None,
         currency=row.get("currency"),
         start_date=date.fromisoformat(start) if start else None,
+        holdout_share=float(share) if share else None,
     )
 
 

@@ -61,7 +61,8 @@ def test_one_user_is_in_every_group_that_the_events_name() -> None:
 
 
 def test_holdout_users_count_in_no_delivery_metric() -> None:
-    assert window(stories.all_held_out, of("all-held-out")) == {}
+    found = window(stories.all_held_out, of("all-held-out"))
+    assert set(found) == {"incrementality_percent", "holdout_lift_pp", "net_incremental_revenue"}
     assert window(stories.holdout_known_late, of("late-arms"))["conversion_rate"].denominator == 1
     arms = window(stories.both_arms_count_as_treated, of("arms"))
     assert (arms["conversion_rate"].numerator, arms["conversion_rate"].denominator) == (1, 1)
@@ -141,3 +142,17 @@ def test_an_order_is_credited_to_the_last_touch_within_the_look_back() -> None:
 def test_percentiles_lie_between_neighbors() -> None:
     assert percentile([4, 1, 3, 2], 0.5) == 2.5
     assert percentile([7], 0.95) == 7
+
+
+def test_a_holdout_tells_what_the_campaign_added() -> None:
+    # 30 are treated; 12 converted, of whom one before the first delivery, as did another. 10 and one who came today are
+    # held out; 2 converted, a third late. The turncoat is in neither arm.
+    found = window(stories.holdouts, of("measured"))
+    added = 11 - 3 * 30 / 11
+    assert found["incrementality_percent"].value == pytest.approx(100 * added / 11)
+    assert found["holdout_lift_pp"].value == pytest.approx(100 * (11 / 30 - 3 / 11))
+    assert window(stories.holdouts, of("measured"), "1d")["holdout_lift_pp"].null_reason == "no_conversions"
+    assert window(stories.holdouts, of("mismatched"))["holdout_lift_pp"].null_reason == "sample_ratio_mismatch"
+    assert window(stories.one_user, of("one-user"))["incrementality_percent"].null_reason == "no_holdout"
+    held_out = window(stories.all_held_out, of("all-held-out"))
+    assert {row.null_reason for row in held_out.values()} == {"no_data"}

@@ -28,6 +28,7 @@ COLUMNS = {
         "daily_budget",
         "currency",
         "start_date",
+        "holdout_share",
     ],
     "ad_spend_daily": ["campaign_id", "date", "platform", "impressions", "clicks", "spend", "currency", "reported_at"],
     "fx_rates": ["date", "currency", "rate"],

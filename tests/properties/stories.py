@@ -256,6 +256,31 @@ def reference_corrected(w: World) -> None:
     w.campaign("unlisted", campaign_type="VIP", platform="tiktok")
 
 
+def holdouts(w: World) -> None:
+    """Campaigns with a holdout: measured, planned otherwise, without one, with users in both arms."""
+    at = midnight("2024-03-01")
+    w.campaign("measured", platform="meta", campaign_type="LOYALTY", holdout_share=0.25)
+    w.campaign("mismatched", platform="meta", campaign_type="VIP", holdout_share=0.5)
+    w.spend("measured", at.date(), 12.5)
+    for campaign, sizes, buyers in (("measured", (30, 10), (12, 2)), ("mismatched", (90, 10), (40, 2))):
+        for arm, (size, converting) in enumerate(zip(sizes, buyers, strict=True)):
+            for n in range(size):
+                user = f"{campaign}-{arm}-{n}"
+                w.sent(user, campaign, at + hours(n / 10), is_holdout=bool(arm))
+                if n < converting:
+                    when = at + timedelta(days=n % 7)  # the first on the very instant of the delivery
+                    w.converted(user, campaign, when, order=user, value=10 + n)
+    w.converted("measured-0-29", "measured", at, order="early", value=50)  # before the first delivery
+    w.converted("measured-0-1", "measured", at + timedelta(days=4), order="once-more", value=3)
+    w.sent("turncoat", "measured", at)
+    w.converted("turncoat", "measured", at + hours(1), order="turncoat", value=9)
+    w.into(LATE)
+    w.sent("turncoat", "measured", at + hours(2), is_holdout=True)
+    w.converted("measured-1-5", "measured", midnight("2024-03-08"), order="late-outcome", value=5)
+    w.into(TODAY)
+    w.sent("newly-held", "measured", midnight("2024-03-10"), is_holdout=True)
+
+
 def orders_to_credit(w: World) -> None:
     """Orders of an origin that says nothing about campaigns, each with touches that compete for it."""
     at = midnight("2024-03-05") + hours(12)
@@ -303,5 +328,6 @@ STORIES: tuple[Callable[[World], None], ...] = (
     segments,
     replaced_events,
     reference_corrected,
+    holdouts,
     orders_to_credit,
 )

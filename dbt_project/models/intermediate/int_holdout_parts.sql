@@ -1,0 +1,185 @@
+{{ config(
+    incremental_strategy='keys',
+    unique_key=['campaign_id'],
+    meta={'by_as_of': true, 'keep_if': 'event_date is not null'},
+) }}
+
+{%- set loads = loads() -%}
+{%- set arms = ['treatment', 'holdout'] -%}
+{%- set shown = held_at(loads.until) ~ ' and event_date <= ' ~ as_of_date() %}
+
+{%- set conversions -%}
+    (select * from {{ ref('int_conversions') }} where {{ shown }}) as conversions
+{%- endset -%}
+{%- set orders -%}
+    (select * from {{ ref('int_orders') }} where {{ shown }}) as orders
+{%- endset %}
+
+with
+{% if not loads.rebuild %}
+    changed_orders as (
+        {{ changed_versions(ref('int_orders'), ['user_id', 'is_credited'], loads) }}
+        union all
+        select
+            user_id,
+            is_credited
+        from {{ ref('int_orders') }}
+        where event_date > date '{{ loads.shown_until }}'
+    ),
+
+    -- Whose arms or outcomes the loads changed, or the run's day brought into view.
+    touched as (
+        {% for model in ['int_touchpoints', 'int_conversions'] %}
+            {{ changed_versions(ref(model), ['campaign_id'], loads) }}
+            union
+            select campaign_id
+            from {{ ref(model) }}
+            where event_date > date '{{ loads.shown_until }}'
+            union
+        {% endfor %}
+        select deliveries.campaign_id
+        from {{ open_versions(ref('int_touchpoints')) }} as deliveries
+        inner join changed_orders on deliveries.user_id = changed_orders.user_id
+        where deliveries.action in ('sent', 'held_out') and changed_orders.is_credited
+    ),
+{% endif %}
+
+deliveries as (
+    select
+        campaign_id,
+        user_id,
+        occurred_at,
+        action
+    from {{ ref('int_touchpoints') }}
+    where
+        {{ shown }}
+        and action in ('sent', 'held_out')
+        {% if not loads.rebuild %}
+            and campaign_id in (select touched.campaign_id from touched)
+        {% endif %}
+),
+
+arms as (
+    select
+        campaign_id,
+        user_id,
+        case
+            when min(action) <> max(action) then 'both_arms'
+            when max(action) = 'sent' then 'treatment'
+            else 'holdout'
+        end as arm,
+        min(occurred_at) as assigned_at
+    from deliveries
+    group by campaign_id, user_id
+),
+
+-- What the origin states, …
+outcomes as (
+    select
+        conversions.event_id,
+        arms.campaign_id,
+        arms.user_id,
+        arms.arm,
+        conversions.event_date,
+        conversions.conversion_value as amount
+    from {{ conversions }}
+    inner join arms on conversions.campaign_id = arms.campaign_id and conversions.user_id = arms.user_id
+    where
+        conversions.kind = 'emitted'
+        and not conversions.is_repeated
+        and conversions.occurred_at >= arms.assigned_at
+
+    union
+
+    -- … and where it states none, orders within the look-back of a delivery: who is held out has no touch to credit.
+    select
+        orders.event_id,
+        arms.campaign_id,
+        arms.user_id,
+        arms.arm,
+        orders.event_date,
+        orders.order_value as amount
+    from {{ orders }}
+    inner join deliveries
+        on
+            orders.user_id = deliveries.user_id
+            and orders.occurred_at >= deliveries.occurred_at
+            and orders.occurred_at <= {{ plus_seconds('deliveries.occurred_at', lookback_seconds()) }}
+    inner join arms on deliveries.campaign_id = arms.campaign_id and deliveries.user_id = arms.user_id
+    where orders.is_credited and not orders.is_repeated
+),
+
+-- Who converted in a window that ends with the day of as_of did so last on one of its days.
+last_outcomes as (
+    select
+        campaign_id,
+        user_id,
+        arm,
+        max(event_date) as event_date
+    from outcomes
+    group by campaign_id, user_id, arm
+),
+
+parts as (
+    select
+        campaign_id,
+        arm,
+        cast(assigned_at as date) as event_date,
+        1 as users,
+        0 as converted,
+        cast(0 as decimal(18, 4)) as revenue,
+        0 as missing_rate
+    from arms
+
+    union all
+
+    select
+        campaign_id,
+        arm,
+        event_date,
+        0 as users,
+        1 as converted,
+        0 as revenue,
+        0 as missing_rate
+    from last_outcomes
+
+    union all
+
+    select
+        campaign_id,
+        arm,
+        event_date,
+        0 as users,
+        0 as converted,
+        amount as revenue,
+        case when amount is null then 1 else 0 end as missing_rate
+    from outcomes
+
+    {% if not loads.rebuild %}
+        union all
+
+        -- A campaign of which nothing is left.
+        select
+            campaign_id,
+            null as arm,
+            null as event_date,
+            0 as users,
+            0 as converted,
+            0 as revenue,
+            0 as missing_rate
+        from touched
+    {% endif %}
+)
+
+select
+    campaign_id,
+    event_date,
+    {% for arm in arms %}
+        cast(sum(case when arm = '{{ arm }}' then users else 0 end) as bigint) as {{ arm }}_users,
+        cast(sum(case when arm = '{{ arm }}' then converted else 0 end) as bigint) as {{ arm }}_converted,
+        cast(coalesce(sum(case when arm = '{{ arm }}' then revenue end), 0) as decimal(18, 4)) as {{ arm }}_revenue,
+        cast(sum(case when arm = '{{ arm }}' then missing_rate else 0 end) as bigint) as {{ arm }}_missing_rate,
+    {% endfor %}
+    cast(sum(case when arm = 'both_arms' then users else 0 end) as bigint) as both_arms_users
+from parts
+group by campaign_id, event_date

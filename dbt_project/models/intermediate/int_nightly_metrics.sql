@@ -1,0 +1,28 @@
+{{ config(materialized='view') }}
+
+-- What the nightly job computes, as rows of metric_values, which a landing batch copies as they are. A view between
+-- both, so that the batch's models do not wait for those of the night.
+{%- set metrics = {
+    'incrementality_percent': ['incremental_conversions', 'treatment_converted'],
+    'holdout_lift_pp': ['incremental_conversions', 'treatment_users'],
+    'net_incremental_revenue': ['net_incremental_revenue', 'null'],
+} %}
+
+{% for metric, parts in metrics.items() %}
+    select
+        '{{ metric }}' as metric_id,
+        breakdown,
+        breakdown_key,
+        'window' as period_kind,
+        window_label,
+        period_start,
+        period_end,
+        case when {{ metric }} is not null then cast({{ parts[0] }} as double) end as numerator,
+        cast({{ parts[1] }} as double) as denominator,
+        {{ metric }} as value,
+        {{ metric }}_null_reason as null_reason,
+        ({{ metric }}_high - {{ metric }}_low) / 2 as half_width,
+        as_of
+    from {{ ref('int_incrementality') }}
+    {{ 'union all' if not loop.last }}
+{% endfor %}
