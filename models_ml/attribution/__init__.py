@@ -13,6 +13,7 @@ from models_ml.attribution.restatements import Cause, restatement
 from models_ml.attribution.rule_based import first_touch, last_touch, linear, position, time_decay
 from models_ml.attribution.rules import DEFAULT_RULES, PathRules, Repeats
 from models_ml.attribution.run import Attribution, attribute
+from models_ml.attribution.windows import credit_windows
 
 __all__ = [
     "DEFAULT_RULES",
@@ -30,6 +31,7 @@ __all__ = [
     "bootstrap",
     "choose_order",
     "collect_paths",
+    "credit_windows",
     "first_touch",
     "join_spend",
     "last_touch",

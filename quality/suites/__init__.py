@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from quality.checks import Suite
 from quality.suites import (
+    attribution_revenue,
     campaign_performance,
     campaign_performance_daily,
     data_freshness,
@@ -28,6 +29,7 @@ SUITES: tuple[Suite, ...] = (
     campaign_performance.SUITE,
     campaign_performance_daily.SUITE,
     incrementality.SUITE,
+    attribution_revenue.SUITE,
     metric_values.SUITE,
     metric_dictionary.SUITE,
     data_freshness.SUITE,

@@ -84,6 +84,19 @@ def facts_of(events: Iterable[StoredEvent], references: References, *, lookback:
     return facts
 
 
+def touches_and_orders(
+    events: Iterable[StoredEvent], references: References
+) -> tuple[list[tuple[StoredEvent, Mapping[str, str]]], list[tuple[StoredEvent, Decimal | None]]]:
+    """Every touch (opened or clicked, not held out) with its groups; every order once with its value, None: no rate."""
+    history = _History(sorted(events, key=lambda event: (event.timestamp, event.event_id)), references)
+    touches = [*history.opens(), *history.treated("campaign_clicked")]
+    orders = _first_by_order(history.of_type("user_purchased")).values()
+    return (
+        [(touch, history.groups(touch, segment=segment_of(touch))) for touch in touches],
+        [(order, history.money(order)) for order in orders],
+    )
+
+
 def segment_of(event: StoredEvent) -> str:
     """The segment as a breakdown: as the event's producer knew it."""
     return event.context.get("user_segment") or "unknown"

@@ -17,6 +17,7 @@ from pipelines.settings import Settings
 from pipelines.transformation.build import build
 from quality.contracts import load_contract
 from tests.golden.metrics_table import SPECIFIED
+from tests.oracles.attribution_oracle import attribution_discrepancies
 from tests.oracles.comparison import discrepancies, values_in
 from tests.oracles.ingestion_oracle import IngestionOracle
 from tests.oracles.metrics_oracle import MetricsOracle
@@ -58,11 +59,14 @@ def differences(
     *,
     only: Collection[str] | None = None,
 ) -> list[str]:
-    """What the long table says otherwise than the oracle about some metrics or all; the first of it, to be read."""
+    """What the marts say otherwise than the oracles about some metrics or all; the first of it, to be read."""
     expected = MetricsOracle(oracle.events.values(), references, as_of).values()
     if only is not None:
         expected = {key: value for key, value in expected.items() if key[0] in only}
-    return discrepancies(values_in(lake, MARTS), expected, until=as_of.date())[:SHOWN]
+    found = discrepancies(values_in(lake, MARTS), expected, until=as_of.date())
+    if only is None:
+        found += attribution_discrepancies(lake, oracle.events.values(), references, as_of, timedelta(days=30))
+    return found[:SHOWN]
 
 
 @pytest.mark.slow

@@ -24,5 +24,21 @@
         ({{ metric }}_high - {{ metric }}_low) / 2 as half_width,
         as_of
     from {{ ref('int_incrementality') }}
-    {{ 'union all' if not loop.last }}
+    union all
 {% endfor %}
+select
+    'attributed_revenue' as metric_id,
+    breakdown,
+    breakdown_key,
+    'window' as period_kind,
+    window_label,
+    period_start,
+    period_end,
+    revenue_range as numerator,
+    mean_revenue as denominator,
+    spread_percent as value,
+    spread_null_reason as null_reason,
+    cast(null as double) as half_width,
+    as_of
+from {{ ref('attribution_revenue') }}
+where breakdown_key <> 'unattributed'

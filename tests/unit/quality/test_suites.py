@@ -60,6 +60,8 @@ WRONG = [
     ("marts.metric_values", f"update lake.{{table}} set as_of = as_of - interval 1 day where {A_METRIC}", "windows_end_with_the_run"),
     ("marts.metric_values", f"update lake.{{table}} set completeness_percent = 101 where {A_METRIC}", "completeness_is_a_percentage"),
     ("marts.metric_values", f"update lake.{{table}} set confidence_percent = -1 where {A_METRIC}", "confidence_is_a_percentage"),
+    ("marts.attribution_revenue", "update lake.{table} set linear_revenue = linear_revenue + 0.0001 where breakdown_key = 'unattributed'", "models_credit_the_same_revenue"),
+    ("marts.attribution_revenue", "update lake.{table} set spread_percent = -1", "agrees_with_metric_values"),
     ("marts.incrementality", "update lake.{table} set holdout_lift_pp = 2, holdout_lift_pp_low = 0, holdout_lift_pp_high = 1", "intervals_hold_their_values"),
     ("marts.incrementality", "update lake.{table} set p_value = 0.01, holdout_lift_pp_low = -1, holdout_lift_pp_high = 1", "intervals_and_p_values_agree"),
     ("marts.incrementality", "update lake.{table} set net_incremental_revenue = -0.5", "agrees_with_metric_values"),

@@ -1,0 +1,193 @@
+"""An independent reading of attributed revenue (metric 21) from the raw events, journey by journey.
+
+Journeys and the models by place or age stand here in plain Python. Markov and Shapley have oracles of their own
+(tests/models/attribution); here they are given the journeys of this module.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+import polars as pl
+
+from models_ml.attribution import Credit, Model, Paths, attribute
+from pipelines.lake.connection import Lake
+from tests.oracles.facts import campaign_of, touches_and_orders
+from tests.oracles.ingestion_oracle import StoredEvent
+from tests.oracles.metrics_oracle import windows
+from tests.oracles.references import References
+
+BREAKDOWNS = ("campaign", "platform", "campaign_type")
+RULE_BASED = ("first_touch", "last_touch", "linear", "position", "time_decay")
+DATA_DRIVEN = ("markov", "shapley")
+HALF_LIFE = timedelta(days=7)
+CENT = 0.0001
+"""What rounding may move per order and group."""
+
+Touch = tuple[StoredEvent, Mapping[str, str]]
+CreditKey = tuple[str, str, str, str]
+"""Window label, breakdown, group, model."""
+
+
+@dataclass(frozen=True)
+class Journey:
+    """A way to an order, or to none; ``amount`` is None without an order and where its currency has no rate."""
+
+    day: date
+    touches: tuple[Touch, ...]
+    order: StoredEvent | None = None
+    amount: Decimal | None = None
+
+
+def journeys_of(events: Iterable[StoredEvent], references: References, lookback: timedelta) -> list[Journey]:
+    """Every order with the touches in its look-back, and what touches no order claims, cut into spans as long."""
+    touches, orders = touches_and_orders(events, references)
+    by_user: dict[str, list[Touch]] = defaultdict(list)
+    for touch in in_order(touches):
+        by_user[touch[0].user_id].append(touch)
+    found, claimed = [], set()
+    for order, amount in orders:
+        near = [
+            touch
+            for touch in by_user[order.user_id]
+            if timedelta(0) <= order.timestamp - touch[0].timestamp <= lookback
+        ]
+        claimed |= {touch[0].event_id for touch in near}
+        found.append(Journey(order.timestamp.date(), tuple(near), order, amount))
+    for steps in by_user.values():
+        free = [touch for touch in steps if touch[0].event_id not in claimed]
+        spans: dict[int, list[Touch]] = defaultdict(list)
+        for touch in free:
+            spans[(touch[0].timestamp - free[0][0].timestamp) // lookback].append(touch)
+        found += [Journey(span[-1][0].timestamp.date(), tuple(span)) for span in spans.values()]
+    return found
+
+
+def in_order(touches: Iterable[Touch]) -> list[Touch]:
+    """By time; at one instant clicks come last, then smaller campaigns, then smaller events."""
+    backward = sorted(touches, key=lambda touch: (campaign_of(touch[0]), touch[0].event_id), reverse=True)
+    return sorted(backward, key=lambda touch: (touch[0].timestamp, touch[0].event_type == "campaign_clicked"))
+
+
+def shares(model: str, journey: Journey) -> list[float]:
+    """What each touch of a journey with an order is due of it."""
+    count, order = len(journey.touches), journey.order
+    assert order is not None
+    ages = [(order.timestamp - touch.timestamp) / HALF_LIFE for touch, _ in journey.touches]
+    weights = [0.5 ** (age - min(ages)) for age in ages]
+    return {
+        "first_touch": [1.0] + [0.0] * (count - 1),
+        "last_touch": [0.0] * (count - 1) + [1.0],
+        "linear": [1 / count] * count,
+        "position": {1: [1.0], 2: [0.5, 0.5]}.get(count, [0.4, *[0.2 / max(1, count - 2)] * (count - 2), 0.4]),
+        "time_decay": [weight / sum(weights) for weight in weights],
+    }[model]
+
+
+def credits_of(journeys: Sequence[Journey], as_of: datetime) -> dict[CreditKey, tuple[float, float | None]]:
+    """Orders and revenue credited to each group by each model, in each window; no revenue where a rate is missing."""
+    found: dict[CreditKey, tuple[float, float | None]] = {}
+    for window in windows(as_of):
+        inside = [journey for journey in journeys if journey.day in window]
+        for breakdown in BREAKDOWNS:
+            for group, model, orders, revenue in [*_by_rules(inside, breakdown), *_by_models(inside, breakdown)]:
+                found[window.label, breakdown, group, model] = orders, revenue
+    return found
+
+
+_Credits = Iterator[tuple[str, str, float, float | None]]
+
+
+def _by_rules(journeys: Sequence[Journey], breakdown: str) -> _Credits:
+    sums: dict[tuple[str, str], list[tuple[float, Decimal | None]]] = defaultdict(list)
+    for journey in journeys:
+        if journey.order is not None:
+            for model in RULE_BASED:
+                due = shares(model, journey) if journey.touches else []
+                for share, (_, groups) in zip(due, journey.touches, strict=True):
+                    sums[groups[breakdown], model].append((share, journey.amount))
+            if not journey.touches:
+                for model in RULE_BASED + DATA_DRIVEN:
+                    sums["unattributed", model].append((1.0, journey.amount))
+    for (group, model), parts in sums.items():
+        amounts = [None if amount is None else share * float(amount) for share, amount in parts]
+        known = [amount for amount in amounts if amount is not None]
+        yield group, model, sum(share for share, _ in parts), sum(known) if len(known) == len(amounts) else None
+
+
+def _by_models(journeys: Sequence[Journey], breakdown: str) -> _Credits:
+    rows = [
+        {
+            "path": [groups[breakdown] for _, groups in journey.touches],
+            "conversions": float(journey.order is not None),
+            "revenue": float(journey.amount or 0),
+            "unconverted": float(journey.order is None),
+        }
+        for journey in journeys
+        if journey.touches
+    ]
+    if not rows:
+        return
+    is_known = all(journey.amount is not None for journey in journeys if journey.order is not None and journey.touches)
+    for model, credit in attribute(Paths.from_frame(pl.DataFrame(rows)), (Model.MARKOV, Model.SHAPLEY)).credits.items():
+        if isinstance(credit, Credit):
+            for row in credit.to_frame().to_dicts():
+                yield row["channel"], str(model), row["conversions"], row["revenue"] if is_known else None
+
+
+def attribution_discrepancies(
+    lake: Lake, events: Iterable[StoredEvent], references: References, as_of: datetime, lookback: timedelta
+) -> list[str]:
+    """What the mart says otherwise than this module, one line each, and what it does not give away to the cent."""
+    journeys = journeys_of(events, references, lookback)
+    expected = credits_of(journeys, as_of)
+    with lake.reader() as connection:
+        rows = connection.execute("from lake.marts.attribution_revenue").pl().to_dicts()
+    published = {
+        (row["window_label"], row["breakdown"], row["breakdown_key"], model): (
+            row[f"{model}_orders"],
+            row[f"{model}_revenue"],
+        )
+        for row in rows
+        for model in RULE_BASED + DATA_DRIVEN
+    }
+    slack = CENT * (1 + sum(len(journey.touches) for journey in journeys))
+    found = []
+    for key in sorted({*expected, *published}):
+        ours, theirs = published.get(key), expected.get(key)
+        if not _agree(ours or (0.0, Decimal(0)), theirs or (0.0, 0.0), slack) and not (
+            theirs is None and ours == (None, None)
+        ):
+            found.append(f"attributed {' '.join(key)}: published {ours}, expected {theirs}")
+    return found + list(_not_conserved(rows, journeys, as_of))
+
+
+def _agree(ours: tuple[float | None, Decimal | None], theirs: tuple[float, float | None], slack: float) -> bool:
+    (orders, revenue), (due, amount) = ours, theirs
+    if orders is None or abs(orders - due) > 1e-9 * max(1.0, abs(due)):
+        return False
+    return revenue is amount if revenue is None or amount is None else abs(float(revenue) - amount) <= slack
+
+
+def _not_conserved(rows: Iterable[Mapping[str, object]], journeys: Sequence[Journey], as_of: datetime) -> Iterator[str]:
+    """Every order is credited exactly once, and to its revenue, in every breakdown, window and model."""
+    sums: dict[tuple[str, str, str], list[tuple[float | None, Decimal | None]]] = defaultdict(list)
+    for row in rows:
+        for model in RULE_BASED + DATA_DRIVEN:
+            credit = row[f"{model}_orders"], row[f"{model}_revenue"]
+            sums[str(row["window_label"]), str(row["breakdown"]), model].append(credit)  # type: ignore[arg-type]
+    for window in windows(as_of):
+        inside = [journey for journey in journeys if journey.order is not None and journey.day in window]
+        for (label, breakdown, model), parts in sums.items():
+            if label == window.label:
+                orders = sum(part[0] or 0 for part in parts)
+                amounts = [journey.amount for journey in inside]
+                total, due = sum(part[1] or 0 for part in parts), sum(amount or 0 for amount in amounts)
+                if abs(orders - len(inside)) > 1e-9 * max(1, len(inside)) and any(part[0] for part in parts):
+                    yield f"{model} credits {orders} of {len(inside)} orders: {label} {breakdown}"
+                if None not in amounts and total != due:
+                    yield f"{model} credits {total} of {due}: {label} {breakdown}"
