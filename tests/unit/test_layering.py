@@ -84,6 +84,12 @@ def test_clock_environment_and_chance_enter_through_settings(path: Path) -> None
     assert not found, f"{path.relative_to(ROOT)} reads the world outside settings.py: {found}"
 
 
+@pytest.mark.parametrize("path", sorted((ROOT / "dbt_project").rglob("models/**/*.py")), ids=lambda path: path.stem)
+def test_models_of_the_warehouse_call_models_ml_alone(path: Path) -> None:
+    ours = [name for name in imports_of(ast.parse(path.read_text())) if name.split(".")[0] in OURS]
+    assert ours and all(name.startswith("models_ml") for name in ours)
+
+
 def test_the_guard_sees_a_breach() -> None:
     assert not allowed("models_ml.attribution.markov", "pipelines.settings")
     assert not allowed("quality.checks", "pipelines.lake.connection")
