@@ -10,8 +10,9 @@ import polars as pl
 
 from models_ml.attribution.chain import markov
 from models_ml.attribution.credit import Credit, Model
+from models_ml.attribution.frames import require_columns
 from models_ml.attribution.games import shapley
-from models_ml.attribution.paths import Paths, require_columns
+from models_ml.attribution.paths import Paths
 from models_ml.reasons import NotComputable
 
 _MODELS: Mapping[Model, Callable[[Paths], Credit | NotComputable]] = {Model.MARKOV: markov, Model.SHAPLEY: shapley}
