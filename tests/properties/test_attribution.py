@@ -15,6 +15,7 @@ from pipelines.settings import Settings
 from pipelines.transformation.build import build
 from tests.oracles.attribution_oracle import BREAKDOWNS, CENT, in_order
 from tests.oracles.facts import touches_and_orders
+from tests.oracles.world import Load, World, hours, id_of, midnight
 from tests.properties import crowds
 
 PLACED = (Model.FIRST_TOUCH, Model.LAST_TOUCH, Model.LINEAR, Model.POSITION, Model.TIME_DECAY)
@@ -70,3 +71,33 @@ def test_the_mart_credits_what_models_ml_credits(
                 assert row[f"{model}_orders"] == pytest.approx(expected["conversions"], rel=1e-9, abs=1e-9)
                 slack = CENT * (len(touches) if models is PLACED else 1)
                 assert float(row[f"{model}_revenue"]) == pytest.approx(expected["revenue"], abs=slack)
+
+
+@pytest.mark.slow
+def test_a_late_touch_changes_the_orders_that_it_reaches_alone(settings: Settings, lake: Lake, tmp_path: Path) -> None:
+    first, second, end = midnight("2024-01-10"), midnight("2024-03-01"), midnight("2024-03-05")
+    world = World([Load(end, backfill=True), Load(end + hours(1), backfill=True)])
+    for user in ("late", "other"):
+        for order in (first, second):
+            world.clicked(user, "ads", order - timedelta(days=2))
+            world.purchased(user, order, order=f"{user}-{order.date()}", value=0.01)
+    world.into(1)
+    for _ in range(2):  # one cent for three touches
+        world.viewed("late", "mails", first - timedelta(days=1))
+    for number, load in enumerate(world.loads, start=1):
+        ingest_files(lake, load.write(tmp_path, number), ingested_at=load.ingested_at, backfill=load.backfill)
+        build(settings, load.ingested_at).raise_if_failed()
+    with lake.reader() as connection:
+        changed = connection.execute(
+            """
+            select order_id::varchar, len(campaign_ids) from lake.intermediate.int_journeys
+            where load_id = (select max(load_id) from lake.ops.load_log) and closed_by_load_id is null
+            """
+        ).fetchall()
+        credit = connection.execute(
+            "select breakdown_key, linear_revenue::varchar from lake.intermediate.int_attribution_parts "
+            "where breakdown = 'campaign' and event_date = $day",
+            {"day": first.date()},
+        ).fetchall()
+    assert changed == [(id_of(f"late-{first.date()}"), 3)]
+    assert dict(credit) == {id_of("ads"): "0.0133", id_of("mails"): "0.0067"}
