@@ -8,7 +8,8 @@ from typing import Any
 import polars as pl
 
 from models_ml.experiments.assignment import AllocationCheck, check_balance, check_sample_ratio
-from models_ml.experiments.incrementality import measure_incrementality
+from models_ml.experiments.incrementality import Incrementality, measure_incrementality
+from models_ml.experiments.inference import Estimate
 from models_ml.experiments.proportions import log_delta_lift, z_test
 from models_ml.experiments.samples import Conversions
 from models_ml.reasons import NotComputable, Reason
@@ -64,8 +65,9 @@ def measure_holdouts(campaigns: pl.DataFrame) -> pl.DataFrame:
     their names, with 95 % intervals: Newcombe's for all but the relative lift, which is by the delta method. ``p_value``
     belongs to Newcombe's interval; ``z_test_p_value`` is that of the pooled z-test.
     """
+    ordered = campaigns.sort("campaign_id")  # sums of floats depend on their order
     rows = [
-        row for breakdown in ("campaign", "platform", "campaign_type", "overall") for row in _of(breakdown, campaigns)
+        row for breakdown in ("campaign", "platform", "campaign_type", "overall") for row in _of(breakdown, ordered)
     ]
     return pl.DataFrame(rows, schema=_SCHEMA, orient="row")
 
@@ -109,32 +111,35 @@ def _row(members: pl.DataFrame) -> dict[str, Any]:
     if isinstance(found, NotComputable):
         return row | {f"{name}_null_reason": str(found.reason) for name in _ESTIMATES}
 
-    tested = z_test(treatment, holdout)
-    assert not isinstance(tested, NotComputable), "measure_incrementality gives the same reasons first"
-    row |= {
+    return row | _effects(found, z_test(treatment, holdout), log_delta_lift(treatment, holdout), no_money)
+
+
+def _effects(
+    found: Incrementality,
+    tested: Estimate | NotComputable,
+    relative: Estimate | NotComputable,
+    no_money: str | None,
+) -> dict[str, Any]:
+    """The effects in the units of their names, each with its interval or the reason why there is none."""
+    effects: dict[str, Any] = {
         "expected_conversions": found.expected,
         "incremental_conversions": found.conversions.value,
         "p_value": found.rates.difference.p_value,
-        "z_test_p_value": tested.p_value,
+        "z_test_p_value": None if isinstance(tested, NotComputable) else tested.p_value,
+        "relative_lift_p_value": None if isinstance(relative, NotComputable) else relative.p_value,
+        "net_incremental_revenue_p_value": None if no_money else found.net_revenue.p_value,
     }
-    relative = log_delta_lift(treatment, holdout)
     for name, estimate, unit in (
         ("incrementality_percent", found.share, 100),
         ("holdout_lift_pp", found.rates.difference, 100),
         ("relative_lift_percent", relative, 100),
         ("net_incremental_revenue", no_money or found.net_revenue, 1),
     ):
-        if isinstance(estimate, str):
-            row[f"{name}_null_reason"] = estimate
-        elif isinstance(estimate, NotComputable):
-            row[f"{name}_null_reason"] = str(estimate.reason)
+        if isinstance(estimate, Estimate):
+            effects |= {f"{name}{end}": unit * getattr(estimate, part) for end, part in _PARTS}
         else:
-            row |= {f"{name}{end}": unit * getattr(estimate, part) for end, part in _PARTS}
-    if not isinstance(relative, NotComputable):
-        row["relative_lift_p_value"] = relative.p_value
-    if not no_money:
-        row["net_incremental_revenue_p_value"] = found.net_revenue.p_value
-    return row
+            effects[f"{name}_null_reason"] = estimate if isinstance(estimate, str) else str(estimate.reason)
+    return effects
 
 
 _PARTS = (("", "value"), ("_low", "low"), ("_high", "high"))
