@@ -30,12 +30,12 @@ SUITE = Suite(
         ),
         RowsCheck(
             name="windows_end_with_the_run",
-            description="All windows were computed at one instant, and end with its day.",
+            description="All windows of a metric were computed at one instant, and end with its day.",
             query="""
+                with latest as (select metric_id, max(as_of) as latest from batch group by metric_id)
                 select distinct metric_id, window_label, period_end, as_of
-                from batch
-                where period_kind = 'window'
-                    and (period_end <> as_of::date or as_of <> (select max(as_of) from batch))
+                from batch inner join latest using (metric_id)
+                where period_kind = 'window' and (period_end <> as_of::date or as_of <> latest)
             """,
             real_time=True,
         ),
@@ -58,6 +58,7 @@ SUITE = Suite(
                     select breakdown_key, window_label, metric_id, value
                     from batch
                     where breakdown = 'campaign' and period_kind = 'window' and value is not null
+                        and metric_id not in ('ltv', 'cac_payback_months', 'repeat_purchase_rate', 'gross_margin_percent')
                 )
                 select metric_id, breakdown_key, window_label, wide.value as wide_value, long.value as long_value
                 from wide full join long using (metric_id, breakdown_key, window_label)

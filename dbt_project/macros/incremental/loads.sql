@@ -23,8 +23,11 @@
 
 {% macro queried_loads() %}
     {%- set parents = ["''"] -%}
-    {%- for node in model.depends_on.nodes if graph.nodes.get(node, {}).get('config', {}).materialized == 'incremental' -%}
-        {%- do parents.append("'" ~ node.split('.')[-1] ~ "'") -%}
+    {%- for name in model.depends_on.nodes -%}
+        {%- set node = graph.nodes.get(name, {'config': {}, 'tags': []}) -%}
+        {%- if node.config.materialized == 'incremental' and ('real_time' in node.tags or 'real_time' not in model.tags) -%}
+            {%- do parents.append("'" ~ node.name ~ "'") -%}
+        {%- endif -%}
     {%- endfor -%}
     {%- set query -%}
         with latest as (

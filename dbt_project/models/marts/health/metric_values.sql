@@ -2,6 +2,7 @@
 
 {%- set loads = loads() -%}
 {%- set days = changed_metric_days(loads) -%}
+{%- set shares = delivery_shares() + ['repeat_purchase_rate', 'cohort_retention'] -%}
 
 with performance as (
     select * from {{ ref('int_performance') }}
@@ -26,10 +27,43 @@ long_values as (
             {{ metric }}_numerator as numerator,
             {{ metric }}_denominator as denominator,
             {{ metric }}_value as value,
-            {{ metric }}_null_reason as null_reason
+            {{ metric }}_null_reason as null_reason,
+            {{ as_of() }} as as_of
         from performance
         union all
     {% endfor %}
+    {% for name, metric in customer_metrics().items() %}
+        select
+            '{{ name }}' as metric_id,
+            breakdown,
+            breakdown_key,
+            'window' as period_kind,
+            '{{ metric.days }}d' as window_label,
+            {{ window_start(metric.days, 'cast(as_of as date)') }} as period_start,
+            cast(as_of as date) as period_end,
+            {{ name }}_numerator as numerator,
+            {{ name }}_denominator as denominator,
+            {{ name }}_value as value,
+            {{ name }}_null_reason as null_reason,
+            as_of
+        from {{ ref('int_customer_economics') }}
+        union all
+    {% endfor %}
+    select
+        'cohort_retention' as metric_id,
+        'cohort' as breakdown,
+        substr(cast(signup_month as varchar), 1, 7) as breakdown_key,
+        'cohort' as period_kind,
+        span as window_label,
+        period_start,
+        period_end,
+        cast(retained_customers as double) as numerator,
+        cast(customers as double) as denominator,
+        cohort_retention as value,
+        cohort_retention_null_reason as null_reason,
+        as_of
+    from {{ ref('cohort_retention') }}
+    union all
     select
         'data_freshness_minutes' as metric_id,
         case when event_type = 'all' then 'overall' else 'event_type' end as breakdown,
@@ -41,7 +75,8 @@ long_values as (
         p95_lag_minutes as numerator,
         cast(null as double) as denominator,
         p95_lag_minutes as value,
-        cast(null as varchar) as null_reason
+        cast(null as varchar) as null_reason,
+        {{ as_of() }} as as_of
     from freshness
 ),
 
@@ -82,7 +117,7 @@ judged as (
         -- How small the half-width of a share's 95 % interval is beside the share; other ratios have no such interval.
         case
             when
-                long_values.metric_id in ({{ "'" ~ delivery_shares() | join("', '") ~ "'" }})
+                long_values.metric_id in ({{ "'" ~ shares | join("', '") ~ "'" }})
                 and long_values.numerator > 0
                 and long_values.numerator <= long_values.denominator
                 then
@@ -114,5 +149,5 @@ select
     completeness_percent,
     coalesce(completeness_percent < 90, false) as is_incomplete,
     greatest(0.0, least(precision_percent, completeness_percent)) as confidence_percent,
-    {{ as_of() }} as as_of
+    as_of
 from judged
