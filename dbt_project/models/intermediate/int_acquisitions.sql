@@ -4,9 +4,9 @@
 with acquisitions as (
     select
         new_customer_id as user_id,
-        {% for column in ['campaign_id', 'platform', 'campaign_type'] %}
-            {{ first_value_by(column, ['occurred_at', 'event_id']) }} as {{ column }}{{ ',' if not loop.last }}
-        {% endfor %}
+        {{ first_value_by('campaign_id', ['occurred_at', 'event_id']) }} as campaign_id,
+        {{ first_value_by('platform', ['occurred_at', 'event_id']) }} as platform,
+        {{ first_value_by('campaign_type', ['occurred_at', 'event_id']) }} as campaign_type
     from {{ ref('int_conversions') }}
     where
         closed_by_load_id is null

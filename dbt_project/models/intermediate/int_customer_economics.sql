@@ -64,10 +64,10 @@ parts as (
         {%- for breakdown, column in source.groups.items() %}
             select
                 '{{ breakdown }}' as breakdown,
-                {{ breakdown_key(column) }} as breakdown_key,
                 {% for name in names %}
-                    {{ source.parts.get(name, '0') }} as {{ name }}{{ ',' if not loop.last }}
+                    {{ source.parts.get(name, '0') }} as {{ name }},
                 {% endfor %}
+                {{ breakdown_key(column) }} as breakdown_key
             from {{ source.relation }}
             {{ 'group by ' ~ column if column is not none }}
             {{ 'union all' if not (is_last and loop.last) }}
@@ -78,10 +78,10 @@ parts as (
 sums as (
     select
         breakdown,
-        breakdown_key,
         {% for name in names %}
-            sum({{ name }}) as {{ name }}{{ ',' if not loop.last }}
+            sum({{ name }}) as {{ name }},
         {% endfor %}
+        breakdown_key
     from parts
     group by breakdown, breakdown_key
 ),
@@ -107,10 +107,12 @@ select
     {% endfor %}
     case when trailing_missing_rate = 0 then cast(trailing_revenue as decimal(18, 4)) end as trailing_revenue,
     case when orders_missing_rate = 0 then cast(revenue as decimal(18, 4)) end as revenue,
-    case when orders_missing_cost + orders_missing_rate = 0 then cast(cost_of_goods as decimal(18, 4)) end as cost_of_goods,
+    case when orders_missing_cost + orders_missing_rate = 0 then cast(cost_of_goods as decimal(18, 4)) end
+        as cost_of_goods,
     case when gross_margin_percent_gap is null then cast(acquisition_spend as decimal(18, 4)) end as acquisition_spend,
     {% for name, metric in customer_metrics().items() %}
-        {{ metric.get('scale', 1) }} * {{ safe_divide(name ~ '_numerator', name ~ '_denominator') }} as {{ name }}_value,
+        {{ metric.get('scale', 1) }} * {{ safe_divide(name ~ '_numerator', name ~ '_denominator') }}
+            as {{ name }}_value,
         {{ name }}_numerator,
         {{ name }}_denominator,
         case

@@ -5,8 +5,7 @@
     'campaign': 'campaign_id',
     'platform': 'platform',
     'campaign_type': 'campaign_type',
-} -%}
-{%- set cohort = ['breakdown', 'breakdown_key', 'acquisition_month'] -%}
+} %}
 
 with customers as (
     select
@@ -45,13 +44,16 @@ members as (
 
 cohorts as (
     select
-        {{ cohort | join(', ') }},
+        breakdown,
+        breakdown_key,
+        acquisition_month,
         count(*) as customers,
         min(first_order_date) as oldest,
         max(first_order_date) as youngest,
-        case when count(acquisition_cost) = count(*) then {{ safe_divide('sum(acquisition_cost)', 'count(*)') }} end as cac
+        case when count(acquisition_cost) = count(*) then {{ safe_divide('sum(acquisition_cost)', 'count(*)') }} end
+            as cac
     from members
-    group by {{ cohort | join(', ') }}
+    group by breakdown, breakdown_key, acquisition_month
 ),
 
 month_numbers as (
@@ -75,15 +77,19 @@ months as (
 
 revenues as (
     select
-        {% for column in cohort %}
-            members.{{ column }},
-        {% endfor %}
+        members.breakdown,
+        members.breakdown_key,
+        members.acquisition_month,
         customer_months.month_number,
         sum(customer_months.revenue) as revenue,
         sum(customer_months.missing_rate) as missing_rate
     from members
     inner join customer_months on members.user_id = customer_months.user_id
-    group by {% for column in cohort %}members.{{ column }}, {% endfor %}customer_months.month_number
+    group by
+        members.breakdown,
+        members.breakdown_key,
+        members.acquisition_month,
+        customer_months.month_number
 ),
 
 curves as (
@@ -95,13 +101,12 @@ curves as (
     from months
     left join revenues
         on
-            {% for column in cohort %}
-                months.{{ column }} = revenues.{{ column }}
-                and
-            {% endfor %}
-            months.month_number = revenues.month_number
+            months.breakdown = revenues.breakdown
+            and months.breakdown_key = revenues.breakdown_key
+            and months.acquisition_month = revenues.acquisition_month
+            and months.month_number = revenues.month_number
     window until_month as (
-        partition by {% for column in cohort %}months.{{ column }}{{ ', ' if not loop.last }}{% endfor %}
+        partition by months.breakdown, months.breakdown_key, months.acquisition_month
         order by months.month_number rows between unbounded preceding and current row
     )
 ),
@@ -117,7 +122,9 @@ judged as (
 )
 
 select
-    {{ cohort | join(', ') }},
+    breakdown,
+    breakdown_key,
+    acquisition_month,
     month_number,
     customers,
     cac,
