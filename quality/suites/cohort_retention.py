@@ -9,7 +9,7 @@ SUITE = Suite(
     keys=("signup_month", "span"),
     checks=(
         RowsCheck(
-            name="cohorts_have_all_customers",
+            name="signups_are_in_cohorts",
             description="The customers of a cohort are those who signed up in its month.",
             query="""
                 with signups as (

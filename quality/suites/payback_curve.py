@@ -9,21 +9,24 @@ SUITE = Suite(
     keys=("breakdown", "breakdown_key", "acquisition_month", "month_number"),
     checks=(
         RowsCheck(
-            name="cohorts_have_all_customers",
+            name="acquired_customers_are_in_cohorts",
             description="The customers of a month's cohorts are those acquired at a cost in that month, in every breakdown.",
             query="""
                 with acquired as (
-                    select date_trunc('month', first_order_date)::date as acquisition_month, count(*) as acquired
+                    select
+                        breakdown, date_trunc('month', first_order_date)::date as acquisition_month,
+                        count(*) as acquired
                     from lake.marts.customer_value
+                    cross join unnest(['overall', 'campaign', 'platform', 'campaign_type']) as breakdowns(breakdown)
                     where coalesce(acquisition_cost_null_reason, 'missing_rate') = 'missing_rate'
-                    group by acquisition_month
+                    group by breakdown, acquisition_month
                 ),
                 cohorts as (
                     select breakdown, acquisition_month, sum(customers) as customers
                     from batch where month_number = 1 group by breakdown, acquisition_month
                 )
                 select breakdown, acquisition_month, acquired, customers
-                from acquired full join cohorts using (acquisition_month)
+                from acquired full join cohorts using (breakdown, acquisition_month)
                 where acquired is distinct from customers
             """,
         ),

@@ -10,7 +10,8 @@ import pytest
 
 from models_ml.simulation import World as Company
 from models_ml.simulation import write_company
-from pipelines.ingestion.load import ingest_files
+from pipelines.ingestion.load import LoadResult, ingest_files, open_ingestion
+from pipelines.ingestion.references import ReferenceCounts
 from pipelines.ingestion.sources import ingest_source
 from pipelines.lake.connection import Lake
 from pipelines.settings import Settings
@@ -118,6 +119,45 @@ def test_a_real_time_refresh_brings_the_real_time_metrics_up_to_date(
         found = differences(lake, *world.judged(number), load.ingested_at, only=REAL_TIME if between else None)
         assert found == [], f"after load {number}"
         assert not between or nightly_values(lake) == before, "what is computed at night stays"
+
+
+@pytest.mark.slow
+def test_an_erased_customer_leaves_no_trace(settings: Settings, lake: Lake, tmp_path: Path) -> None:
+    world = crowd(5)
+    for number, load in enumerate(world.loads, start=1):
+        ingest_files(lake, load.write(tmp_path, number), ingested_at=load.ingested_at, backfill=load.backfill)
+    build(settings, world.as_of).raise_if_failed()
+    oracle, references = world.judged()
+    for user in ("user-1", "user-7"):
+        erase(lake, user, world.as_of)
+        references.customers.pop(user, None)
+        oracle.events = {key: event for key, event in oracle.events.items() if event.user_id != user}
+    build(settings, world.as_of).raise_if_failed()
+    assert differences(lake, oracle, references, world.as_of) == []
+
+
+def erase(lake: Lake, user: str, at: datetime) -> None:
+    """Delete a user's events and signup, as a load that says which days it touched."""
+    with open_ingestion(lake, ingested_at=at) as ingestion:
+        of_user = {"user": user}
+
+        def delete(load_id: int) -> ReferenceCounts:
+            run = ingestion.connection.execute
+            run(
+                """
+                insert into lake.ops.touched_days by name
+                select distinct $load_id as load_id, event_date, user_id, 'erased' as cause
+                from lake.raw.events where user_id = $user
+                """,
+                {"load_id": load_id, **of_user},
+            )
+            events = run("select count(*) from lake.raw.events where user_id = $user", of_user).fetchall()[0][0]
+            for table in ("events", "customers"):
+                run(f"delete from lake.raw.{table} where user_id = $user", of_user)
+            return ReferenceCounts(lines=0, accepted=0, replaced=events, duplicates=0, rejected=0)
+
+        erasure = LoadResult(source="erasure", target="events", source_file=user, content_hash=user, bytes=0)
+        ingestion.load_reference(erasure, delete)
 
 
 @pytest.mark.slow
