@@ -1,4 +1,4 @@
-"""An independent computation of the metrics of customers (9–13) from the raw lines, written from specification 02-metrics.md.
+"""An independent computation of the metrics of customers (9–13) from the raw lines, after specification 02-metrics.md.
 
 ``facts`` says what counts as an order and which campaign converted it; here these are gathered per customer, then
 divided per group. Nothing is stored between runs: everything is counted anew for ``as_of``.

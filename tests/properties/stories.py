@@ -286,7 +286,7 @@ def orders_to_credit(w: World) -> None:
 
 
 def customer_lives(w: World) -> None:
-    """Two customers of one campaign: one began a year ago, with an order on each side of the window's edge."""
+    """One campaign's customers: one with orders on both sides of the year's edge, one whose first month isn't over."""
     edge = midnight("2023-03-12")
     w.campaign("acquirer", platform="meta")
     w.spend("acquirer", date(2023, 3, 20), 30)
@@ -295,7 +295,7 @@ def customer_lives(w: World) -> None:
         ("life-1", edge - SECOND, 100),
         ("life-1", edge, 40),
         ("life-1", midnight("2024-03-01"), 20),
-        ("life-2", midnight("2024-02-10"), 35),
+        ("life-2", midnight("2024-02-09"), 35),
     ):
         order = f"{user}-{at}"
         w.purchased(user, at, order=order, value=value, segment="NEW" if at < edge else "LIFERS")
@@ -324,14 +324,14 @@ def margins(w: World) -> None:
 
 
 def cohorts(w: World) -> None:
-    """Those who signed up in January: on 10 March the sixtieth day after the youngest's signup is just over."""
+    """On 10 March day 60 is just over for the youngest of January, day 30 not yet for that of February."""
     w.clicked("cohort-0", "any", midnight("2023-12-31"))
     for user, signup, days in (
         ("cohort-1", date(2024, 1, 1), (1, 31)),
         ("cohort-2", date(2024, 1, 9), (30, 61)),
         ("cohort-3", date(2024, 1, 9), (0,)),
         ("cohort-4", date(2024, 1, 9), (-6, 60)),
-        ("cohort-5", date(2024, 2, 1), (1,)),
+        ("cohort-5", date(2024, 2, 9), (1,)),
         ("cohort-6", date(2022, 2, 1), ()),
         ("cohort-7", None, ()),
     ):
