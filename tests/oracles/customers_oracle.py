@@ -258,7 +258,7 @@ class CustomersOracle:
     def cohorts(self) -> dict[tuple[date, str, date], CohortValue]:
         """13: by signup month, span of days after signup and the span's last day."""
         days_of = {user: [order.day for order in customer.orders] for user, customer in self.customers.items()}
-        first_event = min((event.timestamp.date() for event in self.events), default=self.today)
+        first_order = min((order.day for order in self.facts.orders), default=date.max)
         months: dict[date, dict[str, date]] = defaultdict(dict)
         for user, signup in self.references.customers.items():
             if signup is not None and signup <= self.today:
@@ -272,7 +272,7 @@ class CustomersOracle:
                 begun = sum(bool(own) and 0 <= min(own) <= span for own in days.values())
                 end = youngest + timedelta(days=span)
                 gaps = [
-                    "before_first_event" if start < first_event else "immature_cohort" if end >= self.today else None
+                    "before_first_order" if start < first_order else "immature_cohort" if end >= self.today else None
                     for start in (oldest + timedelta(days=span - 29), oldest)
                 ]
                 shares = [

@@ -325,7 +325,7 @@ def margins(w: World) -> None:
 
 def cohorts(w: World) -> None:
     """On 10 March day 60 is just over for the youngest of January, day 30 not yet for that of February."""
-    w.clicked("cohort-0", "any", midnight("2023-12-31"))
+    w.purchased("cohort-0", midnight("2023-12-31"), order="cohort-0", value=10)
     for user, signup, days in (
         ("cohort-1", date(2024, 1, 1), (1, 31)),
         ("cohort-2", date(2024, 1, 9), (30, 61)),

@@ -23,11 +23,8 @@
 
 {% macro queried_loads() %}
     {%- set parents = ["''"] -%}
-    {%- for name in model.depends_on.nodes -%}
-        {%- set node = graph.nodes.get(name, {'config': {}, 'tags': []}) -%}
-        {%- if node.config.materialized == 'incremental' and ('real_time' in node.tags or 'real_time' not in model.tags) -%}
-            {%- do parents.append("'" ~ node.name ~ "'") -%}
-        {%- endif -%}
+    {%- for node in model.depends_on.nodes if graph.nodes.get(node, {}).get('config', {}).materialized == 'incremental' -%}
+        {%- do parents.append("'" ~ node.split('.')[-1] ~ "'") -%}
     {%- endfor -%}
     {%- set query -%}
         with latest as (

@@ -23,6 +23,7 @@
             'numerator': 'repeat_buyers',
             'denominator': 'buyers',
             'scale': 100,
+            'is_share': true,
             'gap': 'cast(null as varchar)',
         },
         'gross_margin_percent': {
@@ -37,6 +38,17 @@
         },
     }) }}
 {% endmacro %}
+
+
+{#- Half the width of the 95 % interval of a share, in percent; null when nobody counts. -#}
+{% macro share_half_width(numerator, denominator) -%}
+    case
+        when {{ numerator }} > 0
+            then
+                {%- set share = safe_divide(numerator, denominator) %}
+                196 * sqrt({{ share }} * (1 - {{ share }}) / {{ denominator }})
+    end
+{%- endmacro %}
 
 
 {#- Months of so many days; twelve of them are 365 days. -#}

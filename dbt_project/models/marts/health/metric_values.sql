@@ -2,7 +2,6 @@
 
 {%- set loads = loads() -%}
 {%- set days = changed_metric_days(loads) -%}
-{%- set shares = delivery_shares() + ['repeat_purchase_rate', 'cohort_retention'] -%}
 
 with performance as (
     select * from {{ ref('int_performance') }}
@@ -28,41 +27,12 @@ long_values as (
             {{ metric }}_denominator as denominator,
             {{ metric }}_value as value,
             {{ metric }}_null_reason as null_reason,
+            cast(null as double) as half_width,
             {{ as_of() }} as as_of
         from performance
         union all
     {% endfor %}
-    {% for name, metric in customer_metrics().items() %}
-        select
-            '{{ name }}' as metric_id,
-            breakdown,
-            breakdown_key,
-            'window' as period_kind,
-            '{{ metric.days }}d' as window_label,
-            {{ window_start(metric.days, 'cast(as_of as date)') }} as period_start,
-            cast(as_of as date) as period_end,
-            {{ name }}_numerator as numerator,
-            {{ name }}_denominator as denominator,
-            {{ name }}_value as value,
-            {{ name }}_null_reason as null_reason,
-            as_of
-        from {{ ref('int_customer_economics') }}
-        union all
-    {% endfor %}
-    select
-        'cohort_retention' as metric_id,
-        'cohort' as breakdown,
-        substr(cast(signup_month as varchar), 1, 7) as breakdown_key,
-        'cohort' as period_kind,
-        span as window_label,
-        period_start,
-        period_end,
-        cast(retained_customers as double) as numerator,
-        cast(customers as double) as denominator,
-        cohort_retention as value,
-        cohort_retention_null_reason as null_reason,
-        as_of
-    from {{ ref('cohort_retention') }}
+    select * from {{ ref('int_nightly_metrics') }}
     union all
     select
         'data_freshness_minutes' as metric_id,
@@ -76,6 +46,7 @@ long_values as (
         cast(null as double) as denominator,
         p95_lag_minutes as value,
         cast(null as varchar) as null_reason,
+        cast(null as double) as half_width,
         {{ as_of() }} as as_of
     from freshness
 ),
@@ -114,10 +85,13 @@ judged as (
             when long_values.value > dictionary.healthy_max then 'above'
             else 'in_range'
         end as status,
-        -- How small the half-width of a share's 95 % interval is beside the share; other ratios have no such interval.
+        -- How small the half-width of the 95 % interval is beside the value, where there is an interval: of measured
+        -- effects their own, of shares Wald's.
         case
+            when long_values.half_width is not null
+                then 100 * (1 - coalesce({{ safe_divide('long_values.half_width', 'abs(long_values.value)') }}, 1))
             when
-                long_values.metric_id in ({{ "'" ~ shares | join("', '") ~ "'" }})
+                long_values.metric_id in ({{ "'" ~ delivery_shares() | join("', '") ~ "'" }})
                 and long_values.numerator > 0
                 and long_values.numerator <= long_values.denominator
                 then
