@@ -15,7 +15,10 @@ with wide as (
 
 narrow as (
     select * from {{ ref('metric_values') }}
-    where breakdown = 'campaign' and period_kind = 'window'
+    where
+        breakdown = 'campaign'
+        and period_kind = 'window'
+        and metric_id in ({{ "'" ~ delivery_metrics() | join("', '") ~ "'" }})
 )
 
 select

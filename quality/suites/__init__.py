@@ -6,6 +6,8 @@ from quality.checks import Suite
 from quality.suites import (
     campaign_performance,
     campaign_performance_daily,
+    cohort_retention,
+    customer_value,
     data_freshness,
     events,
     fct_ad_spend_daily,
@@ -15,6 +17,8 @@ from quality.suites import (
     load_log,
     metric_dictionary,
     metric_values,
+    payback_curve,
+    segment_economics,
 )
 
 SUITES: tuple[Suite, ...] = (
@@ -26,6 +30,10 @@ SUITES: tuple[Suite, ...] = (
     fct_ad_spend_daily.SUITE,
     campaign_performance.SUITE,
     campaign_performance_daily.SUITE,
+    customer_value.SUITE,
+    segment_economics.SUITE,
+    payback_curve.SUITE,
+    cohort_retention.SUITE,
     metric_values.SUITE,
     metric_dictionary.SUITE,
     data_freshness.SUITE,

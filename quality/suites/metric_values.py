@@ -10,11 +10,11 @@ SUITE = Suite(
     checks=(
         RowsCheck(
             name="value_follows_from_its_parts",
-            description="A value is its numerator divided by its denominator, if it has one, times 100 where its unit is %; "
+            description="A value is its numerator divided by its denominator, if it has one, times 100 where its unit is % or pp; "
             "or there is none, and a reason for that.",
             query="""
                 with expected as (
-                    select *, if(unit = '%', 100, 1) * numerator / if(denominator is null, 1, denominator) as expected
+                    select *, if(unit in ('%', 'pp'), 100, 1) * numerator / if(denominator is null, 1, denominator) as expected
                     from batch inner join lake.marts.metric_dictionary using (metric_id)
                 )
                 select
@@ -30,12 +30,12 @@ SUITE = Suite(
         ),
         RowsCheck(
             name="windows_end_with_the_run",
-            description="All windows were computed at one instant, and end with its day.",
+            description="All windows of a metric were computed at one instant, and end with its day.",
             query="""
                 select distinct metric_id, window_label, period_end, as_of
                 from batch
                 where period_kind = 'window'
-                    and (period_end <> as_of::date or as_of <> (select max(as_of) from batch))
+                qualify period_end <> as_of::date or as_of <> max(as_of) over (partition by metric_id)
             """,
             real_time=True,
         ),
@@ -56,8 +56,8 @@ SUITE = Suite(
                 ),
                 long as (
                     select breakdown_key, window_label, metric_id, value
-                    from batch
-                    where breakdown = 'campaign' and period_kind = 'window' and value is not null
+                    from batch inner join lake.marts.metric_dictionary using (metric_id)
+                    where category in ('campaign_performance', 'engagement') and breakdown = 'campaign' and period_kind = 'window' and value is not null
                 )
                 select metric_id, breakdown_key, window_label, wide.value as wide_value, long.value as long_value
                 from wide full join long using (metric_id, breakdown_key, window_label)

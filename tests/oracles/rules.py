@@ -9,7 +9,16 @@ from pipelines.lake.connection import Lake
 from tests.golden.metrics_table import SPECIFIED
 from tests.oracles.metrics_oracle import METRICS
 
-PERCENT = {"ctr", "conversion_rate", "budget_utilization", "open_rate", "click_rate"}
+PERCENT = {
+    "ctr",
+    "conversion_rate",
+    "budget_utilization",
+    "open_rate",
+    "click_rate",
+    "repeat_purchase_rate",
+    "gross_margin_percent",
+    "cohort_retention",
+}
 HEALTHY = {metric.metric_id: (metric.healthy_min, metric.healthy_max) for metric in SPECIFIED}
 NESTED = ("1d", "7d", "30d", "90d")
 

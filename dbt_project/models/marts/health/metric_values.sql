@@ -26,10 +26,14 @@ long_values as (
             {{ metric }}_numerator as numerator,
             {{ metric }}_denominator as denominator,
             {{ metric }}_value as value,
-            {{ metric }}_null_reason as null_reason
+            {{ metric }}_null_reason as null_reason,
+            cast(null as double) as half_width,
+            {{ as_of() }} as as_of
         from performance
         union all
     {% endfor %}
+    select * from {{ ref('int_nightly_metrics') }}
+    union all
     select
         'data_freshness_minutes' as metric_id,
         case when event_type = 'all' then 'overall' else 'event_type' end as breakdown,
@@ -41,7 +45,9 @@ long_values as (
         p95_lag_minutes as numerator,
         cast(null as double) as denominator,
         p95_lag_minutes as value,
-        cast(null as varchar) as null_reason
+        cast(null as varchar) as null_reason,
+        cast(null as double) as half_width,
+        {{ as_of() }} as as_of
     from freshness
 ),
 
@@ -79,8 +85,11 @@ judged as (
             when long_values.value > dictionary.healthy_max then 'above'
             else 'in_range'
         end as status,
-        -- How small the half-width of a share's 95 % interval is beside the share; other ratios have no such interval.
+        -- How small the half-width of the 95 % interval is beside the value, where there is an interval: of measured
+        -- effects their own, of shares Wald's.
         case
+            when long_values.half_width is not null
+                then 100 * (1 - coalesce({{ safe_divide('long_values.half_width', 'abs(long_values.value)') }}, 1))
             when
                 long_values.metric_id in ({{ "'" ~ delivery_shares() | join("', '") ~ "'" }})
                 and long_values.numerator > 0
@@ -114,5 +123,5 @@ select
     completeness_percent,
     coalesce(completeness_percent < 90, false) as is_incomplete,
     greatest(0.0, least(precision_percent, completeness_percent)) as confidence_percent,
-    {{ as_of() }} as as_of
+    as_of
 from judged
