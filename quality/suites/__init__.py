@@ -7,6 +7,8 @@ from quality.suites import (
     attribution_revenue,
     campaign_performance,
     campaign_performance_daily,
+    cohort_retention,
+    customer_value,
     data_freshness,
     events,
     fct_ad_spend_daily,
@@ -17,6 +19,8 @@ from quality.suites import (
     load_log,
     metric_dictionary,
     metric_values,
+    payback_curve,
+    segment_economics,
 )
 
 SUITES: tuple[Suite, ...] = (
@@ -30,6 +34,10 @@ SUITES: tuple[Suite, ...] = (
     campaign_performance_daily.SUITE,
     incrementality.SUITE,
     attribution_revenue.SUITE,
+    customer_value.SUITE,
+    segment_economics.SUITE,
+    payback_curve.SUITE,
+    cohort_retention.SUITE,
     metric_values.SUITE,
     metric_dictionary.SUITE,
     data_freshness.SUITE,

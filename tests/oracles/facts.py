@@ -29,6 +29,8 @@ class Fact:
     """A count, an amount in base currency (None: there is no rate) or hours."""
     by_message: bool = False
     """Whether it happened on e-mail or push."""
+    order_id: str | None = None
+    """Of an order, its id."""
 
 
 @dataclass
@@ -71,9 +73,9 @@ def facts_of(events: Iterable[StoredEvent], references: References, *, lookback:
     for event in history.opens():
         facts.opens.append(history.fact(event))
     orders = _first_by_order(history.of_type("user_purchased"))
-    for order in orders.values():
+    for order_id, order in orders.items():
         groups = {"overall": "all", "segment": segment_of(order)}
-        facts.orders.append(Fact(_day(order), groups, order.user_id, history.money(order)))
+        facts.orders.append(Fact(_day(order), groups, order.user_id, history.money(order), order_id=order_id))
     conversions = _conversions(history, orders, lookback)
     for conversion in conversions:
         groups = history.groups(conversion.by, segment=segment_of(conversion.at))

@@ -37,17 +37,31 @@ class Spend:
     currency: str | None
 
 
+@dataclass(frozen=True)
+class Cost:
+    """What one unit of a product costs, and how many of it an order holds (of a product: None)."""
+
+    unit_cost: Decimal | None
+    currency: str | None
+    quantity: Decimal | None = None
+
+
 @dataclass
 class References:
-    """Campaigns, reported spend and rates to the base currency."""
+    """Campaigns, reported spend, rates to the base currency, signups and what goods cost."""
 
     base_currency: str = "USD"
     campaigns: dict[str, Campaign] = field(default_factory=dict)
     spend: dict[tuple[str, date, str], Spend] = field(default_factory=dict)
     rates: dict[tuple[str, date], Decimal] = field(default_factory=dict)
+    customers: dict[str, date | None] = field(default_factory=dict)
+    """User to day of signup."""
+    products: dict[str, Cost] = field(default_factory=dict)
+    items: dict[str, dict[str, Cost]] = field(default_factory=dict)
+    """Order, then product."""
 
     def read(self, paths: Iterable[Path]) -> References:
-        """Take in the CSV files that are campaigns, spend or rates by their names; leave other files alone."""
+        """Take in the CSV files that are reference inputs of the metrics by their names; leave other files alone."""
         for path in paths:
             with path.open(newline="") as file:
                 rows = [{key: value or None for key, value in row.items()} for row in csv.DictReader(file)]
@@ -66,6 +80,13 @@ class References:
                     self.spend[spend.campaign_id, spend.date, spend.platform] = spend
             elif stem.startswith("fx_rates"):
                 self.rates[_text(row, "currency"), date.fromisoformat(_text(row, "date"))] = Decimal(_text(row, "rate"))
+            elif stem.startswith("customers"):
+                signup = row.get("signup_date")
+                self.customers[_text(row, "user_id")] = date.fromisoformat(signup) if signup else None
+            elif stem.startswith("products"):
+                self.products[_text(row, "product_id")] = _cost(row)
+            elif stem.startswith("order_items"):
+                self.items.setdefault(_text(row, "order_id").lower(), {})[_text(row, "product_id")] = _cost(row)
 
     def in_base_currency(self, amount: Decimal, currency: str | None, day: date) -> Decimal | None:
         """The amount by the rate of that day, else the latest earlier one; None when there is no such rate."""
@@ -100,6 +121,11 @@ def _spend(row: Mapping[str, str | None]) -> Spend:
         spend=Decimal(spend) if spend else None,
         currency=row.get("currency"),
     )
+
+
+def _cost(row: Mapping[str, str | None]) -> Cost:
+    cost, quantity = row.get("unit_cost"), row.get("quantity")
+    return Cost(Decimal(cost) if cost else None, row.get("currency"), Decimal(quantity) if quantity else None)
 
 
 def _text(row: Mapping[str, str | None], name: str) -> str:

@@ -18,6 +18,9 @@ PERCENT = {
     "incrementality_percent",
     "holdout_lift_pp",
     "attributed_revenue",
+    "repeat_purchase_rate",
+    "gross_margin_percent",
+    "cohort_retention",
 }
 HEALTHY = {metric.metric_id: (metric.healthy_min, metric.healthy_max) for metric in SPECIFIED}
 NESTED = ("1d", "7d", "30d", "90d")

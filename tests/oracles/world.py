@@ -32,6 +32,9 @@ COLUMNS = {
     ],
     "ad_spend_daily": ["campaign_id", "date", "platform", "impressions", "clicks", "spend", "currency", "reported_at"],
     "fx_rates": ["date", "currency", "rate"],
+    "customers": ["user_id", "signup_date"],
+    "products": ["product_id", "unit_cost", "currency"],
+    "order_items": ["order_id", "product_id", "quantity", "unit_cost", "currency"],
 }
 
 
@@ -158,6 +161,21 @@ class World:
     def rate(self, currency: str, day: date, rate: float) -> None:
         """A rate to the base currency."""
         self._row("fx_rates", {"date": day, "currency": currency, "rate": rate})
+
+    def customer(self, user: str, signup: date | None) -> None:
+        """Someone who signed up."""
+        self._row("customers", {"user_id": user, "signup_date": signup})
+
+    def product(self, name: str, cost: float | None, *, currency: str | None = None) -> None:
+        """A product with what a unit of it costs."""
+        self._row("products", {"product_id": name, "unit_cost": cost, "currency": currency})
+
+    def item(
+        self, order: str, product: str, *, quantity: int = 1, cost: float | None = None, currency: str | None = None
+    ) -> None:
+        """Units of a product in an order; without a cost it is the product's."""
+        row = {"order_id": id_of(order), "product_id": product, "quantity": quantity}
+        self._row("order_items", {**row, "unit_cost": cost, "currency": currency})
 
     def judged(self, loads: int | None = None, *, from_shop: bool = False) -> tuple[IngestionOracle, References]:
         """What the oracles make of the first loads, or of all.

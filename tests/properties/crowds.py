@@ -41,6 +41,9 @@ def crowd(seed: int, *, loads: int = 4, events: int = 500, emits_conversions: bo
         number = dice.randrange(loads)
         world.into(number)
         _event(world, dice, landed[number], emits_conversions)
+    for number in range(loads):
+        world.into(number)
+        _goods_and_signups(world, random.Random(f"{seed} {number}"), is_last=number == loads - 1)
     return world
 
 
@@ -59,6 +62,20 @@ def _references(world: World, dice: random.Random) -> None:
     for currency in _some(dice, ["EUR", "GBP"]):
         for day in _some(dice, [_day(n) for n in (-5, 10, 20)]):
             world.rate(currency, day, dice.choice([0.5, 1.0825, 1.27]))
+
+
+def _goods_and_signups(world: World, dice: random.Random, *, is_last: bool) -> None:
+    """Costs and signups, corrected from load to load; with the last one every order has items with a cost."""
+    for product in range(3):
+        cost = dice.choice([0, 1.25, 3]) if is_last else dice.choice([None, 2])
+        world.product(f"product-{product}", cost, currency=dice.choice(CURRENCIES))
+    for user in range(14):
+        if is_last or dice.random() < 0.5:
+            for order in range(6):
+                goods: dict[str, Any] = {"cost": dice.choice([None, 1, 2.5]), "currency": dice.choice(CURRENCIES)}
+                world.item(f"user-{user}-{order}", f"product-{dice.randrange(3)}", quantity=dice.randrange(4), **goods)
+        if dice.random() < 0.5:
+            world.customer(f"user-{user}", dice.choice([None, _day(-40), _day(0), _day(3), _day(20)]))
 
 
 def _event(world: World, dice: random.Random, load: Load, emits_conversions: bool) -> None:

@@ -310,6 +310,66 @@ def orders_to_credit(w: World) -> None:
     w.sent("not-held-out", "credit-b", at - hours(2), is_holdout=True)
 
 
+def customer_lives(w: World) -> None:
+    """One campaign's customers: one with orders on both sides of the year's edge, one whose first month isn't over."""
+    edge = midnight("2023-03-12")
+    w.campaign("acquirer", platform="meta")
+    w.spend("acquirer", date(2023, 3, 20), 30)
+    w.spend("acquirer", date(2024, 3, 1), 30)
+    for user, at, value in (
+        ("life-1", edge - SECOND, 100),
+        ("life-1", edge, 40),
+        ("life-1", midnight("2024-03-01"), 20),
+        ("life-2", midnight("2024-02-09"), 35),
+    ):
+        order = f"{user}-{at}"
+        w.purchased(user, at, order=order, value=value, segment="NEW" if at < edge else "LIFERS")
+        w.converted(user, "acquirer", at, order=order, value=value)
+    w.purchased("life-3", midnight("2024-03-01"), order="life-3", value=10, segment="LIFERS")
+    w.converted("life-4", "unpaid", midnight("2024-03-01"), order="life-4", value=10)
+    w.purchased("life-4", midnight("2024-03-01"), order="life-4", value=10, segment="LIFERS")
+
+
+def margins(w: World) -> None:
+    at = midnight("2024-03-01")
+    w.campaign("margin", platform="meta")
+    w.spend("margin", at.date(), 5)
+    w.product("margin-own", 99)
+    w.product("margin-listed", 15)
+    w.product("margin-unknown", None)
+    for user, segment in (("margin-1", "MARGIN"), ("margin-2", "COSTLESS"), ("margin-3", "WITHOUT-ITEMS")):
+        w.purchased(user, at, order=user, value=100, segment=segment)
+    w.converted("margin-1", "margin", at, order="margin-1", value=100)
+    w.item("margin-1", "margin-own", quantity=2, cost=10)
+    w.item("margin-1", "margin-listed")
+    w.item("margin-2", "margin-unknown")
+    w.purchased("margin-0", midnight("2023-12-12") - SECOND, order="margin-old", value=50, segment="MARGIN")
+    w.into(LATE)
+    w.product("margin-listed", 20)
+
+
+def cohorts(w: World) -> None:
+    """On 10 March day 60 is just over for the youngest of January, day 30 not yet for that of February."""
+    w.purchased("cohort-0", midnight("2023-12-31"), order="cohort-0", value=10)
+    for user, signup, days in (
+        ("cohort-1", date(2024, 1, 1), (1, 31)),
+        ("cohort-2", date(2024, 1, 9), (30, 61)),
+        ("cohort-3", date(2024, 1, 9), (0,)),
+        ("cohort-4", date(2024, 1, 9), (-6, 60)),
+        ("cohort-5", date(2024, 2, 9), (1,)),
+        ("cohort-6", date(2022, 2, 1), ()),
+        ("cohort-7", None, ()),
+    ):
+        w.into(HISTORY)
+        w.customer(user, signup)
+        for day in days:
+            at = midnight(str(signup)) + timedelta(days=day)
+            w.into(TODAY if at >= midnight("2024-03-09") else HISTORY)
+            w.purchased(user, at, order=f"{user}-{day}", value=10)
+    w.into(LATE)
+    w.customer("cohort-6", date(2022, 3, 1))
+
+
 STORIES: tuple[Callable[[World], None], ...] = (
     no_clicks,
     one_user,
@@ -330,4 +390,7 @@ STORIES: tuple[Callable[[World], None], ...] = (
     reference_corrected,
     holdouts,
     orders_to_credit,
+    customer_lives,
+    margins,
+    cohorts,
 )

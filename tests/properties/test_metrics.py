@@ -10,7 +10,8 @@ import pytest
 
 from models_ml.simulation import World as Company
 from models_ml.simulation import write_company
-from pipelines.ingestion.load import ingest_files
+from pipelines.ingestion.load import LoadResult, ingest_files, open_ingestion
+from pipelines.ingestion.references import ReferenceCounts
 from pipelines.ingestion.sources import ingest_source
 from pipelines.lake.connection import Lake
 from pipelines.settings import Settings
@@ -19,8 +20,10 @@ from quality.contracts import load_contract
 from tests.golden.metrics_table import SPECIFIED
 from tests.oracles.attribution_oracle import attribution_discrepancies
 from tests.oracles.comparison import discrepancies, values_in
+from tests.oracles.customer_tables import customer_discrepancies, customer_rows
+from tests.oracles.customers_oracle import CustomersOracle
 from tests.oracles.ingestion_oracle import IngestionOracle
-from tests.oracles.metrics_oracle import MetricsOracle
+from tests.oracles.metrics_oracle import Key, MetricsOracle, MetricValue
 from tests.oracles.references import References
 from tests.oracles.rules import broken_rules
 from tests.oracles.world import World
@@ -30,6 +33,8 @@ from tests.properties.crowds import crowd
 SHOWN = 40
 MARTS = "marts.metric_values"
 REAL_TIME = {metric.metric_id for metric in SPECIFIED if metric.refresh == "real-time"}
+
+CUSTOMERS = {metric.metric_id for metric in SPECIFIED if 9 <= metric.number <= 13}
 
 SHOP = """
 description: A shop that knows of orders and nothing of campaigns.
@@ -59,14 +64,21 @@ def differences(
     *,
     only: Collection[str] | None = None,
 ) -> list[str]:
-    """What the marts say otherwise than the oracles about some metrics or all; the first of it, to be read."""
-    expected = MetricsOracle(oracle.events.values(), references, as_of).values()
+    """What the tables say otherwise than the oracles about some metrics or all; the first of it, to be read."""
+    events = oracle.events.values()
+    expected = MetricsOracle(events, references, as_of).values() | CustomersOracle(events, references, as_of).values()
     if only is not None:
         expected = {key: value for key, value in expected.items() if key[0] in only}
     found = discrepancies(values_in(lake, MARTS), expected, until=as_of.date())
     if only is None:
-        found += attribution_discrepancies(lake, oracle.events.values(), references, as_of, timedelta(days=30))
+        found += customer_discrepancies(lake, CustomersOracle(events, references, as_of))
+        found += attribution_discrepancies(lake, events, references, as_of, timedelta(days=30))
     return found[:SHOWN]
+
+
+def nightly_values(lake: Lake) -> dict[Key, MetricValue]:
+    """The values of customers, which a real-time refresh shows as they were."""
+    return {key: value for key, value in values_in(lake, MARTS).items() if key[0] in CUSTOMERS}
 
 
 @pytest.mark.slow
@@ -88,9 +100,12 @@ def test_a_crowd_comes_out_in_whatever_order_it_lands(settings: Settings, lake: 
         ingest_files(lake, load.write(tmp_path, number), ingested_at=load.ingested_at, backfill=load.backfill)
         build(settings, load.ingested_at).raise_if_failed()
         assert differences(lake, *world.judged(number), load.ingested_at) == [], f"after load {number}"
-    incremental = values_in(lake, MARTS)
+    incremental = values_in(lake, MARTS), customer_rows(lake)
     build(settings, world.as_of, full_refresh=True).raise_if_failed()
-    assert values_in(lake, MARTS) == incremental
+    assert (values_in(lake, MARTS), customer_rows(lake)) == incremental
+    for later in (world.as_of + timedelta(days=60), world.as_of + timedelta(days=350)):
+        build(settings, later).raise_if_failed()
+        assert differences(lake, *world.judged(), later) == [], "after days without a load"
 
 
 @pytest.mark.slow
@@ -101,9 +116,50 @@ def test_a_real_time_refresh_brings_the_real_time_metrics_up_to_date(
     for number, load in enumerate(world.loads, start=1):
         ingest_files(lake, load.write(tmp_path, number), ingested_at=load.ingested_at, backfill=load.backfill)
         between = number in (2, 3)
+        before = nightly_values(lake) if between else {}
         build(settings, load.ingested_at, select=("tag:real_time",) if between else ()).raise_if_failed()
         found = differences(lake, *world.judged(number), load.ingested_at, only=REAL_TIME if between else None)
         assert found == [], f"after load {number}"
+        assert not between or nightly_values(lake) == before, "what is computed at night stays"
+
+
+@pytest.mark.slow
+def test_an_erased_customer_leaves_no_trace(settings: Settings, lake: Lake, tmp_path: Path) -> None:
+    world = crowd(5)
+    for number, load in enumerate(world.loads, start=1):
+        ingest_files(lake, load.write(tmp_path, number), ingested_at=load.ingested_at, backfill=load.backfill)
+    build(settings, world.as_of).raise_if_failed()
+    oracle, references = world.judged()
+    for user in ("user-1", "user-7"):
+        erase(lake, user, world.as_of)
+        references.customers.pop(user, None)
+        oracle.events = {key: event for key, event in oracle.events.items() if event.user_id != user}
+    build(settings, world.as_of).raise_if_failed()
+    assert differences(lake, oracle, references, world.as_of) == []
+
+
+def erase(lake: Lake, user: str, at: datetime) -> None:
+    """Delete a user's events and signup, as a load that says which days it touched."""
+    with open_ingestion(lake, ingested_at=at) as ingestion:
+        of_user = {"user": user}
+
+        def delete(load_id: int) -> ReferenceCounts:
+            run = ingestion.connection.execute
+            run(
+                """
+                insert into lake.ops.touched_days by name
+                select distinct $load_id as load_id, event_date, user_id, 'erased' as cause
+                from lake.raw.events where user_id = $user
+                """,
+                {"load_id": load_id, **of_user},
+            )
+            events = run("select count(*) from lake.raw.events where user_id = $user", of_user).fetchall()[0][0]
+            for table in ("events", "customers"):
+                run(f"delete from lake.raw.{table} where user_id = $user", of_user)
+            return ReferenceCounts(lines=0, accepted=0, replaced=events, duplicates=0, rejected=0)
+
+        erasure = LoadResult(source="erasure", target="events", source_file=user, content_hash=user, bytes=0)
+        ingestion.load_reference(erasure, delete)
 
 
 @pytest.mark.slow

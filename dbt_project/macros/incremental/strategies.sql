@@ -72,10 +72,10 @@
 {% endmacro %}
 
 
-{#- `periods`: the same for a model of days and windows, of which the latter are always replaced. -#}
+{#- `periods`: the same for a model of days and longer periods, of which the latter are always replaced. -#}
 {% macro get_incremental_periods_sql(arg_dict) %}
     delete from {{ arg_dict.target_relation }}
-    where period_kind = 'window' or {{ in_days('period_start', context[config.get('meta').days](loads())) }};
+    where period_kind <> 'daily' or {{ in_days('period_start', context[config.get('meta').days](loads())) }};
     {{ insert_all(arg_dict) }}
 {% endmacro %}
 

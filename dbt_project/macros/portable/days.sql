@@ -4,6 +4,12 @@
 {% macro spark__plus_days(day, number) -%}date_add({{ day }}, {{ number }}){%- endmacro %}
 
 
+{#- How many days lie between two days; negative when the second is the earlier one. -#}
+{% macro days_between(earlier, later) -%}{{ return(adapter.dispatch('days_between')(earlier, later)) }}{%- endmacro %}
+{% macro duckdb__days_between(earlier, later) -%}({{ later }} - {{ earlier }}){%- endmacro %}
+{% macro spark__days_between(earlier, later) -%}datediff({{ later }}, {{ earlier }}){%- endmacro %}
+
+
 {#- The first day of the day's year. -#}
 {% macro year_start(day) -%}{{ return(adapter.dispatch('year_start')(day)) }}{%- endmacro %}
 {% macro duckdb__year_start(day) -%}cast(date_trunc('year', {{ day }}) as date){%- endmacro %}

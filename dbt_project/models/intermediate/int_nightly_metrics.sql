@@ -8,6 +8,44 @@
     'net_incremental_revenue': ['net_incremental_revenue', 'null'],
 } %}
 
+{% for name, metric in customer_metrics().items() %}
+    select
+        '{{ name }}' as metric_id,
+        breakdown,
+        breakdown_key,
+        'window' as period_kind,
+        '{{ metric.days }}d' as window_label,
+        {{ window_start(metric.days, 'cast(as_of as date)') }} as period_start,
+        cast(as_of as date) as period_end,
+        {{ name }}_numerator as numerator,
+        {{ name }}_denominator as denominator,
+        {{ name }}_value as value,
+        {{ name }}_null_reason as null_reason,
+        {% if metric.is_share %}
+            {{ share_half_width(name ~ '_numerator', name ~ '_denominator') }} as half_width,
+        {% else %}
+            cast(null as double) as half_width,
+        {% endif %}
+        as_of
+    from {{ ref('int_customer_economics') }}
+    union all
+{% endfor %}
+select
+    'cohort_retention' as metric_id,
+    'cohort' as breakdown,
+    substr(cast(signup_month as varchar), 1, 7) as breakdown_key,
+    'cohort' as period_kind,
+    span as window_label,
+    period_start,
+    period_end,
+    cast(retained_customers as double) as numerator,
+    cast(customers as double) as denominator,
+    cohort_retention as value,
+    cohort_retention_null_reason as null_reason,
+    {{ share_half_width('retained_customers', 'customers') }} as half_width,
+    as_of
+from {{ ref('int_cohort_retention') }}
+union all
 {% for metric, parts in metrics.items() %}
     select
         '{{ metric }}' as metric_id,

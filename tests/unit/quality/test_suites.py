@@ -23,6 +23,7 @@ AS_OF = datetime(2025, 6, 30, 18, tzinfo=UTC)
 AN_EVENT = "event_id = (select min(event_id) from lake.{table})"
 A_CAMPAIGN = "campaign_id = (select campaign_id from lake.marts.campaign_performance where window_label = '30d' order by impressions desc, campaign_id limit 1)"
 A_METRIC = f"metric_id = 'ctr' and window_label = '30d' and breakdown = 'campaign' and replace(breakdown_key, '-', '') = (select replace(campaign_id::varchar, '-', '') from lake.marts.campaign_performance where {A_CAMPAIGN} limit 1)"
+A_CUSTOMER = "user_id = (select min(user_id) from lake.{table})"
 
 WRONG = [
     ("ops.load_log", "update lake.{table} set rejected = rejected + 1 where load_id = 1", "every_line_is_accounted_for"),
@@ -72,6 +73,17 @@ WRONG = [
     ("marts.metric_dictionary", "update lake.{table} set priority = 'P9' where metric_id = 'ctr'", "priorities_are_known"),
     ("marts.metric_dictionary", "update lake.{table} set definition = '?' where metric_id = 'ctr'", "every_metric_is_explained"),
     ("marts.metric_dictionary", "update lake.{table} set owner = null where metric_id = 'ctr'", "every_metric_has_an_owner"),
+    ("marts.customer_value", f"delete from lake.{{table}} where {A_CUSTOMER}", "has_every_customer_with_all_orders"),
+    ("marts.customer_value", f"update lake.{{table}} set lifetime_revenue = lifetime_revenue + 0.01 where {A_CUSTOMER}", "has_every_customer_with_all_orders"),
+    ("marts.customer_value", "update lake.{table} set acquisition_cost = 1.001 * acquisition_cost", "acquisition_costs_are_what_campaigns_spent"),
+    ("marts.segment_economics", "update lake.{table} set revenue = revenue + 0.01", "has_all_revenue"),
+    ("marts.segment_economics", "delete from lake.{table} where orders > 0", "has_all_revenue"),
+    ("marts.segment_economics", "update lake.{table} set ltv = 1.001 * ltv", "agrees_with_metric_values"),
+    ("marts.payback_curve", "delete from lake.{table} where breakdown = 'platform' and month_number = 1", "acquired_customers_are_in_cohorts"),
+    ("marts.payback_curve", "update lake.{table} set customers = customers + 1 where breakdown = 'overall'", "acquired_customers_are_in_cohorts"),
+    ("marts.payback_curve", "update lake.{table} set month_number = month_number + 1", "curves_have_no_gap"),
+    ("marts.cohort_retention", "delete from lake.{table} where signup_month = (select max(signup_month) from lake.{table})", "signups_are_in_cohorts"),
+    ("marts.cohort_retention", "update lake.{table} set first_order_customers = first_order_customers + 1 where span = '1-30d'", "first_orders_accumulate"),
     ("marts.data_freshness", "update lake.{table} set events = events + 1 where event_type = 'all'", "counts_every_event"),
 ]  # fmt: skip
 
