@@ -27,7 +27,7 @@ import pyarrow.parquet
 
 from pipelines.errors import WorkFailedError
 
-CHUNK_BYTES = 256 << 20
+CHUNK_BYTES = 512 << 20
 """Uncompressed bytes judged and stored at a time; bounds memory, and the number of data files from below."""
 MAX_LINE_BYTES = 1 << 20
 """Longest accepted line."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -44,6 +45,7 @@ LANDING = "landing"
 
 _BATCH_BYTES = CHUNK_BYTES
 _COMPRESSION = 8
+_READERS = 2
 
 
 @dataclass(frozen=True)
@@ -256,17 +258,21 @@ class Ingestion:
 
     def _batches(self, paths: Sequence[Path], total: int) -> Iterator[list[_Landed]]:
         """What landed, read as far as it is small, in batches of about a chunk."""
-        batch: list[_Landed] = []
+        batch: list[tuple[Path, int]] = []
         batch_bytes = done = 0
-        for path in paths:
-            batch.append(self._look(path, done, total))
-            done += _size(path)
-            batch_bytes += _expanded_bytes(path)
-            if batch_bytes >= _BATCH_BYTES:
-                yield batch
-                batch, batch_bytes = [], 0
-        if batch:
-            yield batch
+
+        def look(each: tuple[Path, int]) -> _Landed:
+            return self._look(*each, total)
+
+        with ThreadPoolExecutor(_READERS) as readers:
+            for path in paths:
+                batch.append((path, done))
+                done += _size(path)
+                batch_bytes += _expanded_bytes(path)
+                if batch_bytes >= _BATCH_BYTES:
+                    yield list(readers.map(look, batch))
+                    batch, batch_bytes = [], 0
+            yield list(readers.map(look, batch))
 
     def _look(self, path: Path, done: int, total: int) -> _Landed:
         file = None

@@ -9,7 +9,8 @@ Tables ``shapes_<n>`` stay from chunk to chunk.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 import duckdb
@@ -60,14 +61,16 @@ class EventStore:
         self._insert_sound(kinds)
         doubtful = self._set_doubtful_apart(tallies)
         staged = {kind: f"staged_{index}" for index, kind in enumerate(doubtful)}
-        for kind, table in staged.items():
-            self._stage(kind, table, doubtful[kind])
-        self._mask(staged, tallies)
-        self._judge(staged)
+        with self._planned_simply():
+            for kind, table in staged.items():
+                self._stage(kind, table, doubtful[kind])
+            self._mask(staged, tallies)
+            self._judge(staged)
         settle_contested(self._connection, list(staged.values()), tallies)
-        self._insert_events(staged)
-        self._quarantine(staged)
-        self._count(tallies)
+        with self._planned_simply():
+            self._insert_events(staged)
+            self._quarantine(staged)
+            self._count(tallies)
 
     def quarantine_superseded(self, chunk: pa.Table, loads: Sequence[Load], tallies: Mapping[int, Tally]) -> None:
         """Quarantine as duplicates the lines of ``chunk`` that a later line of their own load superseded."""
@@ -82,6 +85,15 @@ class EventStore:
             """
         )
         self._quarantine(())
+
+    @contextmanager
+    def _planned_simply(self) -> Iterator[None]:
+        """Run statements as they stand: to optimize them takes twice as long as to put them to a few lines."""
+        self._run("pragma disable_optimizer")
+        try:
+            yield
+        finally:
+            self._run("pragma enable_optimizer")
 
     def _run(self, sql: str, parameters: Mapping[str, object] | None = None) -> duckdb.DuckDBPyConnection:
         return self._connection.execute(sql, parameters or {})
