@@ -20,30 +20,27 @@ REPLACED = -1
 
 
 def find_contested(connection: duckdb.DuckDBPyConnection, now: datetime, replace_window_minutes: int) -> None:
-    """Find the ``stored`` events whose ids occur in ``marks``, and the ``contested`` lines whose ids are not theirs alone."""
-    connection.execute(
-        """
-        create or replace temp table identified as
-        select load_id, source_line, try_cast(event_id as uuid) as event_id from marks where event_id is not null
-        """
-    )
+    """Find the ``stored`` events whose ids occur in ``marks``, and the ``contested`` lines whose ids are not theirs alone.
+
+    Told by the hashes of the ids: where two ids should share one, both are only looked at more closely.
+    """
     connection.execute(
         """
         create or replace temp table stored as
         select event_id, load_id, source_line, event_date, user_id, abs(epoch($now - ingested_at)) <= $window as gives_way
         from lake.raw.events
-        where event_id in (select event_id from identified)
+        where hash(event_id) in (select id_hash from marks)
         """,
         {"now": now, "window": 60 * replace_window_minutes},
     )
     connection.execute(
         """
         create or replace temp table contested as
-        select load_id, source_line from identified
-        where event_id in (
-            select event_id from identified group by event_id having count(*) > 1
+        select load_id, source_line from marks
+        where id_hash in (
+            select id_hash from marks group by id_hash having count(*) > 1
             union all
-            select event_id from stored
+            select hash(event_id) from stored
         )
         """
     )

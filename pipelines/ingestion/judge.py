@@ -18,6 +18,7 @@ from pipelines.ingestion.rules import (
     is_number_column,
     quoted,
     quoted_list,
+    uuid_sql,
 )
 from quality.contracts import Contract
 
@@ -30,8 +31,8 @@ def recognized_sql(contract: Contract) -> str:
     """Query over ``chunk`` (lines with a ``position``), giving each its ``kind``: event type, '' for an unknown one, null
     for no JSON object.
 
-    Other columns: position, load_id, source_line, ``key_count``, the number of keys of its objects, the text of its
-    ``event_id`` (null where it is no UUID by its length) and the ``day`` that its timestamp begins with.
+    Other columns: position, load_id, source_line, ``key_count``, the number of keys of its objects, ``id_hash``, by which
+    equal ids are found (null where there is no valid one), and the ``day`` that its timestamp begins with.
     """
     known = quoted_list(event_type.name for event_type in contract.event_types)
     # Whether a line is JSON is asked first: under TRY one broken line makes the engine evaluate its whole block anew,
@@ -51,7 +52,7 @@ def recognized_sql(contract: Contract) -> str:
             source_line,
             case when e[1] in ({known}) then e[1] when is_json and json_type(line) = 'OBJECT' then '' end as kind,
             len(k[1]) + coalesce(len(k[2]), 0) + coalesce(len(k[3]), 0) as key_count,
-            case when strlen(e[2]) = 36 then e[2] end as event_id,
+            case when {uuid_sql("e[2]")} is not null then hash({uuid_sql("e[2]")}) end as id_hash,
             left(e[3], 10) as day
         from keyed
     """

@@ -88,7 +88,7 @@ def type_rules(contract: Contract, event_type: EventType | None) -> TypeRules:
         columns=(
             *(f'x."{name}" as "{name}"' for name in texts),
             *(f'x.context."{name}"' for name in contract.context_fields),
-            f"{_uuid_sql('x.event_id')} as event_uuid",
+            f"{uuid_sql('x.event_id')} as event_uuid",
             f"{utc_sql('x.timestamp')} as event_timestamp",
             *(column for prop in staged for column in _staged_columns(prop)),
         ),
@@ -168,7 +168,7 @@ def _text(prop: Property) -> str:
 def _staged_columns(prop: Property) -> Iterator[str]:
     value = f'x.properties."{prop.name}"'
     if prop.format:
-        cast = _uuid_sql(value) if prop.format == "uuid" else utc_sql(value)
+        cast = uuid_sql(value) if prop.format == "uuid" else utc_sql(value)
         yield f'{cast} as "{prop.name}"'
         yield f"{value} as {_text(prop)}"
     else:
@@ -296,7 +296,7 @@ def utc_sql(text: str) -> str:
     )
 
 
-def _uuid_sql(text: str) -> str:
+def uuid_sql(text: str) -> str:
     """SQL for the UUID that a text of the usual 36 characters stands for, else null."""
     return f"case when strlen({text}) = 36 then try_cast({text} as uuid) end"
 
