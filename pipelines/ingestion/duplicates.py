@@ -11,7 +11,7 @@ from datetime import datetime
 
 import duckdb
 
-from pipelines.ingestion.rules import REASON_BITS
+from pipelines.ingestion.rules import REASON_BITS, id_hash_sql
 from pipelines.ingestion.tally import Tally
 
 DUPLICATE = REASON_BITS["duplicate_event_id"]
@@ -25,22 +25,22 @@ def find_contested(connection: duckdb.DuckDBPyConnection, now: datetime, replace
     Told by the hashes of the ids: where two ids should share one, both are only looked at more closely.
     """
     connection.execute(
-        """
+        f"""
         create or replace temp table stored as
         select event_id, load_id, source_line, event_date, user_id, abs(epoch($now - ingested_at)) <= $window as gives_way
         from lake.raw.events
-        where hash(event_id) in (select id_hash from marks)
+        where {id_hash_sql("event_id")} in (select id_hash from marks)
         """,
         {"now": now, "window": 60 * replace_window_minutes},
     )
     connection.execute(
-        """
+        f"""
         create or replace temp table contested as
         select load_id, source_line from marks
         where id_hash in (
             select id_hash from marks group by id_hash having count(*) > 1
             union all
-            select hash(event_id) from stored
+            select {id_hash_sql("event_id")} from stored
         )
         """
     )

@@ -15,6 +15,7 @@ from pipelines.ingestion.rules import (
     Check,
     TypeRules,
     flags_sql,
+    id_hash_sql,
     is_number_column,
     quoted,
     quoted_list,
@@ -52,7 +53,7 @@ def recognized_sql(contract: Contract) -> str:
             source_line,
             case when e[1] in ({known}) then e[1] when is_json and json_type(line) = 'OBJECT' then '' end as kind,
             len(k[1]) + coalesce(len(k[2]), 0) + coalesce(len(k[3]), 0) as key_count,
-            case when {uuid_sql("e[2]")} is not null then hash({uuid_sql("e[2]")}) end as id_hash,
+            {id_hash_sql(uuid_sql("e[2]"))} as id_hash,
             left(e[3], 10) as day
         from keyed
     """
