@@ -29,7 +29,7 @@ def find_contested(connection: duckdb.DuckDBPyConnection, now: datetime, replace
         create or replace temp table stored as
         select event_id, load_id, source_line, event_date, user_id, abs(epoch($now - ingested_at)) <= $window as gives_way
         from lake.raw.events
-        where {id_hash_sql("event_id")} in (select id_hash from marks)
+        where event_id in (select try_cast(event_id as uuid) from marks)
         """,
         {"now": now, "window": 60 * replace_window_minutes},
     )

@@ -53,6 +53,7 @@ def recognized_sql(contract: Contract) -> str:
             source_line,
             case when e[1] in ({known}) then e[1] when is_json and json_type(line) = 'OBJECT' then '' end as kind,
             len(k[1]) + coalesce(len(k[2]), 0) + coalesce(len(k[3]), 0) as key_count,
+            case when strlen(e[2]) = 36 then e[2] end as event_id,
             {id_hash_sql(uuid_sql("e[2]"))} as id_hash,
             left(e[3], 10) as day
         from keyed
