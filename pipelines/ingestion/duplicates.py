@@ -22,10 +22,11 @@ REPLACED = -1
 def find_contested(connection: duckdb.DuckDBPyConnection, now: datetime, replace_window_minutes: int) -> None:
     """Find the ``stored`` events whose ids occur in ``marks``, and the ``contested`` lines whose ids are not theirs alone.
 
-    Told by the hashes of the ids: where two ids should share one, both are only looked at more closely.
+    Within the chunk by the hashes of the ids, which group faster: where two ids share one, both are only looked at more
+    closely. In the lake by the ids themselves, for they filter its files.
     """
     connection.execute(
-        f"""
+        """
         create or replace temp table stored as
         select event_id, load_id, source_line, event_date, user_id, abs(epoch($now - ingested_at)) <= $window as gives_way
         from lake.raw.events

@@ -32,8 +32,9 @@ def recognized_sql(contract: Contract) -> str:
     """Query over ``chunk`` (lines with a ``position``), giving each its ``kind``: event type, '' for an unknown one, null
     for no JSON object.
 
-    Other columns: position, load_id, source_line, ``key_count``, the number of keys of its objects, ``id_hash``, by which
-    equal ids are found (null where there is no valid one), and the ``day`` that its timestamp begins with.
+    Other columns: position, load_id, source_line, ``key_count``, the number of keys of its objects, the text of its
+    ``event_id`` (null where it is no UUID by its length), ``id_hash``, which equal ids share (null where there is no valid
+    one), and the ``day`` that its timestamp begins with.
     """
     known = quoted_list(event_type.name for event_type in contract.event_types)
     # Whether a line is JSON is asked first: under TRY one broken line makes the engine evaluate its whole block anew,

@@ -214,12 +214,15 @@ def _decoded(stream: IO[bytes]) -> Iterator[_Block]:
 
 
 def _read_block(stream: IO[bytes]) -> _Block:
-    """The next bytes, none at the end. NumPy asks for huge pages, which cost a fraction of reading into ``bytes``."""
+    """The next bytes, none at the end. NumPy asks for huge pages, which cost a fraction of reading into ``bytes``.
+
+    What does not fill a block is copied out of it, lest many small files hold a block each.
+    """
     block = np.empty(_READ_BYTES, np.uint8)
     size = 0
     while size < len(block) and (count := stream.readinto(block.data[size:])):  # type: ignore[attr-defined]
         size += count
-    return block[:size]
+    return block if size == len(block) else block[:size].copy()
 
 
 def _encoded(text: str) -> _Block:

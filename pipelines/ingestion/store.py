@@ -64,8 +64,8 @@ class EventStore:
         with self._planned_simply():
             for kind, table in staged.items():
                 self._stage(kind, table, doubtful[kind])
-            self._mask(staged, tallies)
-            self._judge(staged)
+        self._mask(staged, tallies)
+        self._judge(staged)
         settle_contested(self._connection, list(staged.values()), tallies)
         with self._planned_simply():
             self._insert_events(staged)
@@ -88,7 +88,10 @@ class EventStore:
 
     @contextmanager
     def _planned_simply(self) -> Iterator[None]:
-        """Run statements as they stand: to optimize them takes twice as long as to put them to a few lines."""
+        """Run statements as they stand: to optimize them takes twice as long as to put them to a few lines.
+
+        Not for an update from another table: without the optimizer its condition is no join, but filters all pairs.
+        """
         self._run("pragma disable_optimizer")
         try:
             yield
