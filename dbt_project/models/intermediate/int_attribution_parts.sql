@@ -47,7 +47,9 @@ shares as (
         {% endfor %}
         is_missing_rate
     from touches
-    window journey as (partition by journey_id)
+    window journey as (
+        partition by journey_id order by position rows between unbounded preceding and unbounded following
+    )
 ),
 
 -- Revenue credited up to and including a touch, of which the last one's is all: what rounding leaves goes to the next.
@@ -118,12 +120,13 @@ parts as (
     {% endfor %}
 )
 
+-- Shares are summed as decimals, lest a sum's last digit depend on the order of its terms.
 select
     event_date,
     breakdown,
     breakdown_key,
     {% for model in models %}
-        sum(cast({{ model }}_share as double)) as {{ model }}_orders,
+        sum(cast({{ model }}_share as decimal(38, 18))) as {{ model }}_orders,
         cast(coalesce(sum({{ model }}_amount), 0) as decimal(18, 4)) as {{ model }}_revenue,
     {% endfor %}
     cast(sum(case when is_missing_rate then 1 else 0 end) as bigint) as missing_rate
