@@ -242,19 +242,18 @@ class Ingestion:
     def log(self, results: Sequence[LoadResult]) -> None:
         """Write the rows of the load log."""
         columns = ", ".join(LOAD_LOG)
-        marks = ", ".join("?" for _ in LOAD_LOG)
-        self.connection.executemany(
-            f"insert into lake.ops.load_log ({columns}) values ({marks})",
-            [self._log_row(result) for result in results],
-        )
+        # One statement: as many as there are rows would each write to the lake.
+        self.connection.register("log_rows", pa.Table.from_pylist([self._log_row(result) for result in results]))
+        self.connection.execute(f"insert into lake.ops.load_log ({columns}) select {columns} from log_rows")
+        self.connection.unregister("log_rows")
 
-    def _log_row(self, result: LoadResult) -> list[object]:
+    def _log_row(self, result: LoadResult) -> dict[str, object]:
         derived = {
             "rejected_by_reason": json.dumps(dict(result.rejected_by_reason)),
             "ingested_at": self.ingested_at.replace(tzinfo=None),
             "events_per_second": result.lines / result.seconds if result.seconds else None,
         }
-        return [derived[column] if column in derived else getattr(result, column) for column in LOAD_LOG]
+        return {column: derived[column] if column in derived else getattr(result, column) for column in LOAD_LOG}
 
     def _batches(self, paths: Sequence[Path], total: int) -> Iterator[list[_Landed]]:
         """What landed, read as far as it is small, in batches of about a chunk."""
