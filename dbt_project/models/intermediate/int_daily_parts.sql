@@ -17,6 +17,10 @@ with
         {{ changed_facts(loads) }}
     ),
 
+    touched as (
+        select distinct user_id as id from changed
+    ),
+
     counted as (
         select
             changed.*,
@@ -26,7 +30,7 @@ with
         union all
         select current_facts.*
         from (
-            {{ performance_facts(shown ~ ' and user_id in (select user_id from changed)', '0 as added, 1 as present') }}
+            {{ performance_facts(shown ~ ' and user_id in (select id from touched)', '0 as added, 1 as present') }}
         ) as current_facts
         where {{ of_users }}
     ),
