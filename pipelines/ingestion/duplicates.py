@@ -61,6 +61,16 @@ def settle_contested(
         where flags = 0 and event_id in (select event_id from stored where not gives_way)
         """,
     )
+    # A stored event gives way to the first load that has its id; to that one's line, the next load's.
+    connection.execute(
+        """
+        create or replace temp table replacements as
+        select claims.load_id, stored.load_id as stored_load_id, stored.source_line as stored_line,
+            stored.event_id, stored.event_date, stored.user_id
+        from (select event_id, min(load_id) as load_id from verdicts where flags = 0 group by event_id) as claims
+        inner join stored using (event_id)
+        """
+    )
     connection.execute(
         """
         create or replace temp table losers as
@@ -100,15 +110,6 @@ def _overrule(connection: duckdb.DuckDBPyConnection, staged: Sequence[str], verd
 
 
 def _replace_stored(connection: duckdb.DuckDBPyConnection, tallies: Mapping[int, Tally]) -> None:
-    connection.execute(
-        """
-        create or replace temp table replacements as
-        select verdicts.load_id, stored.load_id as stored_load_id, stored.source_line as stored_line,
-            stored.event_id, stored.event_date, stored.user_id
-        from verdicts inner join stored using (event_id)
-        where flags = 0 and gives_way
-        """
-    )
     if not _any(connection, "replacements"):
         return
     for load_id, count in connection.execute(

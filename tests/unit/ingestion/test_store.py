@@ -43,6 +43,19 @@ def test_a_later_chunk_of_the_same_file_supersedes_an_earlier_one(
     assert refused == [(n, ["duplicate_event_id"]) for n in range(1, 14)]
 
 
+@pytest.mark.parametrize("size", [1, 1 << 20])
+def test_each_load_of_one_run_replaces_what_came_before_it(
+    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    first, second, third = (write(tmp_path / f"{n}.jsonl", text(event("e", user=f"user-{n}"))) for n in range(3))
+    ingest_files(lake, [first], ingested_at=AT)
+    in_small_chunks(monkeypatch, size)
+    results = ingest_files(lake, [second, third], ingested_at=AT + timedelta(minutes=1))
+    assert [(each.accepted, each.replaced) for each in results] == [(1, 1), (1, 1)]
+    assert query(lake, "select user_id from lake.raw.events") == [("user-2",)]
+    assert_reconciled(lake)
+
+
 def test_the_personal_data_of_a_superseded_line_is_masked_too(
     lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
