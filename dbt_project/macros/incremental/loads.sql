@@ -4,7 +4,8 @@
     `since` is the last load that the model has taken in (ops.build_log), -1 when there is none. `until` is the last
     load of the lake, or of the incremental model that lags behind most among those that this one reads: it can't take
     in what they have not. `rebuild` says that increments would not do: there is no state to add to, or a model that
-    this one reads was built anew. Models that show days only up to that of as_of (`by_as_of`) are also built anew when
+    this one reads was built anew, or a load asks to compute days again, which a model of running counts (`accumulates`)
+    can't do by itself. Models that show days only up to that of as_of (`by_as_of`) are also built anew when
     the run goes back to an earlier day than their last one, `shown_until`.
 -#}
 {% macro loads() %}
@@ -50,13 +51,23 @@
             coalesce(parents.load_id, {{ last_load_id() }}) as until,
             own.load_id is null or coalesce(parents.rebuilt_at > own.load_id, false) as is_stale,
             coalesce(cast(own.as_of as date) > {{ as_of_date() }}, false) as goes_back,
-            cast(cast(own.as_of as date) as varchar) as shown_until
+            cast(cast(own.as_of as date) as varchar) as shown_until,
+            {% if model.config.meta.get('accumulates') %}
+                exists (
+                    select 1
+                    from {{ source('ops', 'touched_days') }} as requested
+                    where requested.cause = 'recompute' and requested.load_id > own.load_id
+                )
+            {% else %}
+                false
+            {% endif %}
+                as is_requested
         from parents
         left join latest as own on own.model = '{{ model.name }}'
     {%- endset -%}
     {%- set row = run_query(query).rows[0] -%}
     {%- set goes_back = row['goes_back'] and model.config.meta.get('by_as_of') -%}
-    {%- set rebuild = not is_incremental() or row['is_stale'] or goes_back -%}
+    {%- set rebuild = not is_incremental() or row['is_stale'] or goes_back or row['is_requested'] -%}
     {{ return({
         'since': -1 if rebuild else (row['since'] | int),
         'until': row['until'] | int,

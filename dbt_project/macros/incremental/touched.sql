@@ -31,6 +31,32 @@
 {% endmacro %}
 
 
+{#- Days that a load asks to compute again, with all that is on them; none of them when everything is built anew. -#}
+{% macro requested_days(loads) %}
+    {%- if not asks_the_lake() or loads.rebuild -%}{{ return({'days': [], 'since': none}) }}{%- endif -%}
+    {%- set query -%}
+        select distinct cast(event_date as varchar) as day
+        from {{ source('ops', 'touched_days') }}
+        where {{ is_new(loads) }} and cause = 'recompute'
+        order by day
+    {%- endset -%}
+    {{ return(queried_days(query)) }}
+{% endmacro %}
+
+
+{#- Rows of an append-only relation that the loads brought, or that stand on days to be computed again. -#}
+{% macro comes_in(loads, alias='') -%}
+    {%- set requested = requested_days(loads) -%}
+    {%- set prefix = alias ~ '.' if alias else '' -%}
+    {%- if requested.days -%}
+        {{ prefix }}load_id <= {{ loads.until }}
+        and ({{ prefix }}load_id > {{ loads.since }} or {{ in_days(prefix ~ 'event_date', requested) }})
+    {%- else -%}
+        {{ is_new(loads, alias) }}
+    {%- endif -%}
+{%- endmacro %}
+
+
 {#- Days on which the loads changed or deleted rows of known users; none of them when everything is built anew. -#}
 {% macro rewritten_days(loads) %}
     {%- if not asks_the_lake() or loads.rebuild -%}{{ return({'days': [], 'since': none}) }}{%- endif -%}

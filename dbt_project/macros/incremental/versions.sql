@@ -87,9 +87,10 @@
 
 {#-
     What a versioned model selects: with increments, what turns the open rows `existing` into `desired` (new versions,
-    and existing ones ended); when it is rebuilt, `desired` as first versions.
+    and existing ones ended; on days to be computed again all of them); when it is rebuilt, `desired` as first versions.
 -#}
 {% macro version_changes(key, columns, loads) -%}
+    {%- set requested = requested_days(loads) %}
     select
         desired.{{ key }},
         {% for column in columns %}
@@ -100,7 +101,10 @@
     from desired
     {% if not loads.rebuild %}
         left join existing on desired.{{ key }} = existing.{{ key }}
-        where existing.{{ key }} is null or {{ differs('desired', 'existing', columns) }}
+        where
+            existing.{{ key }} is null
+            or {{ differs('desired', 'existing', columns) }}
+            or {{ in_days('desired.event_date', requested) }}
 
         union all
 
@@ -113,7 +117,10 @@
             cast({{ loads.until }} as bigint) as closed_by_load_id
         from existing
         left join desired on existing.{{ key }} = desired.{{ key }}
-        where desired.{{ key }} is null or {{ differs('desired', 'existing', columns) }}
+        where
+            desired.{{ key }} is null
+            or {{ differs('desired', 'existing', columns) }}
+            or {{ in_days('desired.event_date', requested) }}
     {% endif %}
 {%- endmacro %}
 

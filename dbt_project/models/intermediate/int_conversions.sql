@@ -31,7 +31,7 @@ with new_rows as (
         creative_id,
         delivery_channel
     from {{ ref('stg_campaign_converted') }}
-    where {{ is_new(loads) }}
+    where {{ comes_in(loads) }}
 ),
 
 {% if loads.rebuild %}

@@ -1,4 +1,4 @@
-{{ config(incremental_strategy='days', meta={'by_as_of': true}) }}
+{{ config(incremental_strategy='days', meta={'by_as_of': true, 'accumulates': true}) }}
 
 {%- set loads = loads() -%}
 {%- set users = fact_users() -%}

@@ -29,7 +29,7 @@ new_rows as (
         coalesce(load_log.is_credited, false) as is_credited
     from {{ ref('stg_user_purchased') }} as purchases
     left join load_log on purchases.load_id = load_log.load_id
-    where {{ is_new(loads, 'purchases') }}
+    where {{ comes_in(loads, 'purchases') }}
 ),
 
 {% if loads.rebuild %}

@@ -18,7 +18,7 @@ with events as (
             user_id,
             session_id
         from events
-        where {{ is_new(loads) }}
+        where {{ comes_in(loads) }}
         union
         select
             sessions.user_id,

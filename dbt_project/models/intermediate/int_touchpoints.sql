@@ -8,7 +8,7 @@
 {%- set columns = facts + ['message_channel', 'is_held_out', 'platform', 'campaign_type'] -%}
 
 with new_rows as (
-    {{ campaign_contacts(is_new(loads)) }}
+    {{ campaign_contacts(comes_in(loads)) }}
 ),
 
 {% if loads.rebuild %}
