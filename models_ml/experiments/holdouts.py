@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from models_ml.experiments.assignment import AllocationCheck, check_balance, check_sample_ratio
@@ -23,7 +24,8 @@ COUNTS = (
     "conversions",
 )
 AMOUNTS = ("treatment_revenue", "holdout_revenue", "revenue", "spend")
-WINDOW = ("window_label", "period_start", "period_end", "as_of")
+PERIOD = ("period_kind", "window_label", "period_start", "period_end", "as_of")
+BREAKDOWNS = ("campaign", "segment", "platform", "campaign_type", "overall")
 
 _ESTIMATES = ("incrementality_percent", "holdout_lift_pp", "relative_lift_percent", "net_incremental_revenue")
 _NUMBERS = (
@@ -40,6 +42,7 @@ _NUMBERS = (
 _SCHEMA: dict[str, Any] = {
     "breakdown": pl.String,
     "breakdown_key": pl.String,
+    "period_kind": pl.String,
     "window_label": pl.String,
     "period_start": pl.Date,
     "period_end": pl.Date,
@@ -53,52 +56,71 @@ _SCHEMA: dict[str, Any] = {
 
 
 def measure_holdouts(campaigns: pl.DataFrame) -> pl.DataFrame:
-    """Read the holdout of every campaign, platform, campaign type and of all together, in every window.
+    """Read the holdout of every campaign, segment, platform, campaign type and of all together, in every period.
 
-    ``campaigns`` has one row per campaign and window: ``campaign_id, platform, campaign_type, holdout_share`` (null:
-    none was planned), the window's columns, users and converting users of both arms, users found in both
-    (``both_arms_users``, in neither), and for net revenue the campaign's ``conversions``, their ``revenue`` and its
-    ``spend`` (each null where a rate is missing; ``is_without_spend`` where none is reported).
+    ``campaigns`` has one row per campaign and period, and one more per segment of it (``segment``, null in the former):
+    ``campaign_id, platform, campaign_type, holdout_share`` (null: none was planned), the period's columns, users and
+    converting users of both arms, users found in both (``both_arms_users``, in neither), and for net revenue the
+    campaign's ``conversions``, their ``revenue`` and its ``spend`` (each null where a rate is missing;
+    ``is_without_spend`` where none is reported). Of a campaign only periods that are ``is_eventful`` are read; in groups
+    all count.
 
     A group sums the campaigns that hold users out. Where their arms are not the same mix of campaigns (check_balance),
     the sums would compare different campaigns, and there is a reason instead of a number. Estimates are in the units of
     their names, with 95 % intervals: Newcombe's for all but the relative lift, which is by the delta method. ``p_value``
-    belongs to Newcombe's interval; ``z_test_p_value`` is that of the pooled z-test.
+    belongs to Newcombe's interval; ``z_test_p_value`` is that of the pooled z-test. Segments have no spend and hence no
+    net revenue.
     """
-    ordered = campaigns.sort("campaign_id")  # sums of floats depend on their order
-    rows = [
-        row for breakdown in ("campaign", "platform", "campaign_type", "overall") for row in _of(breakdown, ordered)
-    ]
+    rows = [{"breakdown": breakdown, **row} for breakdown in BREAKDOWNS for row in _of(breakdown, campaigns)]
     return pl.DataFrame(rows, schema=_SCHEMA, orient="row")
 
 
 def _of(breakdown: str, campaigns: pl.DataFrame) -> Iterator[dict[str, Any]]:
     """The rows of one breakdown."""
     if breakdown == "campaign":
-        keyed = campaigns.with_columns(pl.col("campaign_id").cast(pl.String).alias("key"))
+        members, key = campaigns.filter(pl.col("segment").is_null() & pl.col("is_eventful")), pl.col("campaign_id")
+    elif breakdown == "segment":
+        members, key = campaigns.filter(pl.col("segment").is_not_null()), pl.col("segment")
     else:
-        held_out = campaigns.filter(pl.col("holdout_users") > 0)
-        keyed = held_out.with_columns((pl.lit("all") if breakdown == "overall" else pl.col(breakdown)).alias("key"))
-    for (key, *window), members in keyed.group_by("key", *WINDOW, maintain_order=True):
-        yield {"breakdown": breakdown, "breakdown_key": key, **dict(zip(WINDOW, window, strict=True)), **_row(members)}
+        members = campaigns.filter(pl.col("segment").is_null())
+        key = pl.lit("all") if breakdown == "overall" else pl.col(breakdown)
+    if breakdown != "campaign":
+        members = members.filter(pl.col("holdout_users") > 0)
+    groups = (
+        members.sort("campaign_id")  # sums of floats depend on their order
+        .group_by(key.cast(pl.String).alias("breakdown_key"), *PERIOD, maintain_order=True)
+        .agg(
+            pl.len().alias("campaigns"),
+            pl.col("treatment_users", "holdout_users").name.prefix("each_"),
+            pl.col("holdout_share").first(),
+            pl.col(*COUNTS).sum(),
+            *(pl.when(pl.col(name).null_count() == 0).then(pl.col(name).sum()).alias(name) for name in AMOUNTS[:-1]),
+            pl.col("spend").filter(~pl.col("is_without_spend")).alias("spends"),
+        )
+    )
+    for group in groups.iter_rows(named=True):
+        yield {name: group[name] for name in ("breakdown_key", *PERIOD, "campaigns")} | _row(breakdown, group)
 
 
-def _row(members: pl.DataFrame) -> dict[str, Any]:
+def _row(breakdown: str, group: Mapping[str, Any]) -> dict[str, Any]:
     """The sums of some campaigns, and what they say."""
-    counts: dict[str, int] = {name: int(members[name].sum()) for name in COUNTS}
-    amounts = {name: None if members[name].null_count() else float(members[name].sum()) for name in AMOUNTS}
-    spent = members.filter(~pl.col("is_without_spend"))["spend"]
-    amounts["spend"] = None if spent.null_count() or not len(spent) else float(spent.sum())
-    row: dict[str, Any] = {"campaigns": len(members), **counts, **amounts}
+    spends = group["spends"]
+    amounts = {name: group[name] for name in AMOUNTS[:-1]}
+    amounts["spend"] = sum(spends) if spends and None not in spends else None
+    row: dict[str, Any] = {**{name: group[name] for name in COUNTS}, **amounts}
 
-    treatment = Conversions(counts["treatment_users"], counts["treatment_converted"])
-    holdout = Conversions(counts["holdout_users"], counts["holdout_converted"])
-    allocation = _allocation(members)
+    treatment = Conversions(row["treatment_users"], row["treatment_converted"])
+    holdout = Conversions(row["holdout_users"], row["holdout_converted"])
+    allocation = _allocation(group)
     if isinstance(allocation, AllocationCheck):
         row["sample_ratio_p_value"] = allocation.p_value
-    if counts["conversions"] and amounts["revenue"] is not None:
-        row["average_order_value"] = amounts["revenue"] / counts["conversions"]
-    no_money = _why_no_money(counts["conversions"], amounts, row.get("average_order_value"), is_spent=len(spent) > 0)
+    if row["conversions"] and row["revenue"] is not None:
+        row["average_order_value"] = row["revenue"] / row["conversions"]
+    no_money = (
+        "input_not_available_for_breakdown"
+        if breakdown == "segment"
+        else _why_no_money(row["conversions"], amounts, row.get("average_order_value"), is_spent=bool(spends))
+    )
 
     found = measure_incrementality(
         treatment,
@@ -145,14 +167,14 @@ def _effects(
 _PARTS = (("", "value"), ("_low", "low"), ("_high", "high"))
 
 
-def _allocation(members: pl.DataFrame) -> AllocationCheck | NotComputable | None:
+def _allocation(group: Mapping[str, Any]) -> AllocationCheck | NotComputable | None:
     """Of one campaign whether its arms have their planned shares, of several whether both are the same mix of them."""
-    if len(members) > 1:
-        return check_balance(members.select("treatment_users", "holdout_users").to_numpy())
-    users, held_out, share = members.select("treatment_users", "holdout_users", "holdout_share").row(0)
-    if not held_out or share is None or not 0 < share < 1:
+    if group["campaigns"] > 1:
+        return check_balance(np.column_stack([group["each_treatment_users"], group["each_holdout_users"]]))
+    share = group["holdout_share"]
+    if not group["holdout_users"] or share is None or not 0 < share < 1:
         return None
-    return check_sample_ratio([users, held_out], [1 - share, share])
+    return check_sample_ratio([group["treatment_users"], group["holdout_users"]], [1 - share, share])
 
 
 def _why_no_money(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from quality.checks import Suite
 from quality.suites import (
     attribution_revenue,
+    attribution_revenue_daily,
     campaign_performance,
     campaign_performance_daily,
     cohort_retention,
@@ -34,6 +35,7 @@ SUITES: tuple[Suite, ...] = (
     campaign_performance_daily.SUITE,
     incrementality.SUITE,
     attribution_revenue.SUITE,
+    attribution_revenue_daily.SUITE,
     customer_value.SUITE,
     segment_economics.SUITE,
     payback_curve.SUITE,

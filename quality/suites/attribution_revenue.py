@@ -42,7 +42,7 @@ SUITE = Suite(
                 with long as (
                     select breakdown, breakdown_key, window_label, value
                     from lake.marts.metric_values
-                    where metric_id = 'attributed_revenue'
+                    where metric_id = 'attributed_revenue' and period_kind = 'window'
                 )
                 select breakdown, breakdown_key, window_label, batch.spread_percent, long.value
                 from batch full join long using (breakdown, breakdown_key, window_label)

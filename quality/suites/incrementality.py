@@ -6,7 +6,7 @@ from quality.checks import RowsCheck, Suite
 
 SUITE = Suite(
     table="marts.incrementality",
-    keys=("breakdown", "breakdown_key", "window_label"),
+    keys=("breakdown", "breakdown_key", "window_label", "period_end"),
     checks=(
         RowsCheck(
             name="intervals_hold_their_values",
@@ -44,19 +44,19 @@ SUITE = Suite(
                 with wide as (
                     unpivot (
                         select
-                            breakdown, breakdown_key, window_label,
+                            breakdown, breakdown_key, window_label, period_end,
                             incrementality_percent, holdout_lift_pp, net_incremental_revenue
                         from batch
                     )
                     on incrementality_percent, holdout_lift_pp, net_incremental_revenue into name metric_id value value
                 ),
                 long as (
-                    select breakdown, breakdown_key, window_label, metric_id, value
+                    select breakdown, breakdown_key, window_label, period_end, metric_id, value
                     from lake.marts.metric_values
                     where metric_id in (select distinct metric_id from wide) and value is not null
                 )
-                select metric_id, breakdown, breakdown_key, window_label, wide.value as wide_value, long.value as long_value
-                from wide full join long using (metric_id, breakdown, breakdown_key, window_label)
+                select metric_id, breakdown, breakdown_key, period_end, window_label, wide.value as wide_value, long.value as long_value
+                from wide full join long using (metric_id, breakdown, breakdown_key, window_label, period_end)
                 where wide.value is distinct from long.value
             """,
         ),

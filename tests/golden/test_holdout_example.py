@@ -21,12 +21,15 @@ def campaign(**changes: object) -> dict[str, object]:
     """One row as the warehouse gives it."""
     row: dict[str, object] = {
         "campaign_id": "example",
+        "segment": None,
         "platform": "email",
         "campaign_type": "DISCOUNT",
         "holdout_share": None,
+        "period_kind": "window",
         "window_label": "90d",
         "period_start": date(2025, 3, 18),
         "period_end": date(2025, 6, 15),
+        "is_eventful": True,
         "both_arms_users": 0,
         "treatment_users": TREATED,
         "treatment_converted": BOUGHT,
@@ -45,7 +48,7 @@ def campaign(**changes: object) -> dict[str, object]:
 
 def measured(*rows: dict[str, object]) -> dict[tuple[str, str], dict[str, object]]:
     """What is read from these campaigns, by group."""
-    schema = {"holdout_share": pl.Float64, "spend": pl.Float64, "revenue": pl.Float64}
+    schema = {"segment": pl.String, "holdout_share": pl.Float64, "spend": pl.Float64, "revenue": pl.Float64}
     found = measure_holdouts(pl.DataFrame(rows, schema_overrides=schema))
     return {(row["breakdown"], row["breakdown_key"]): row for row in found.to_dicts()}
 
@@ -97,6 +100,23 @@ def test_groups_are_read_where_both_arms_are_the_same_mix() -> None:
     assert measured(alike, unlike)["overall", "all"]["incrementality_percent_null_reason"] == "sample_ratio_mismatch"
     without = campaign(campaign_id="other", holdout_users=0, holdout_converted=0)
     assert measured(alike, without)["overall", "all"]["campaigns"] == 1
+
+
+def test_a_segment_is_read_from_its_users_alone_and_has_no_money() -> None:
+    found = measured(
+        campaign(), campaign(segment="loyal", treatment_users=300, treatment_converted=30, holdout_users=100)
+    )
+    assert found["campaign", "example"]["treatment_users"] == TREATED
+    loyal = found["segment", "loyal"]
+    assert (loyal["treatment_users"], loyal["treatment_converted"], loyal["campaigns"]) == (300, 30, 1)
+    assert loyal["holdout_lift_pp"] == pytest.approx(10 - ANYWAY)
+    assert loyal["net_incremental_revenue_null_reason"] == "input_not_available_for_breakdown"
+
+
+def test_a_day_without_anything_is_no_row_of_the_campaign_and_counts_in_its_groups() -> None:
+    found = measured(campaign(is_eventful=False))
+    assert ("campaign", "example") not in found
+    assert found["overall", "all"]["treatment_users"] == TREATED
 
 
 @pytest.mark.parametrize(

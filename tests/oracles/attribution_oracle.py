@@ -21,7 +21,7 @@ from tests.oracles.ingestion_oracle import StoredEvent
 from tests.oracles.metrics_oracle import windows
 from tests.oracles.references import References
 
-BREAKDOWNS = ("campaign", "platform", "campaign_type")
+BREAKDOWNS = ("overall", "campaign", "segment", "creative", "platform", "campaign_type")
 RULE_BASED = ("first_touch", "last_touch", "linear", "position", "time_decay")
 DATA_DRIVEN = ("markov", "shapley")
 HALF_LIFE = timedelta(days=7)
@@ -99,6 +99,32 @@ def credits_of(journeys: Sequence[Journey], as_of: datetime) -> dict[CreditKey, 
     return found
 
 
+def _daily_credits_of(journeys: Sequence[Journey], as_of: datetime) -> dict[CreditKey, tuple[float, float | None]]:
+    """The same of each day's orders, by the models of place and age; for a window's label it has the day."""
+    days = {journey.day for journey in journeys if journey.order is not None and journey.day <= as_of.date()}
+    return {
+        (str(day), breakdown, group, model): (orders, revenue)
+        for day in days
+        for breakdown in BREAKDOWNS
+        for group, model, orders, revenue in _by_rules([each for each in journeys if each.day == day], breakdown)
+        if model in RULE_BASED
+    }
+
+
+def _published_by_day(lake: Lake, as_of: datetime) -> dict[CreditKey, tuple[float, Decimal | None]]:
+    with lake.reader() as connection:
+        rows = connection.execute("from lake.marts.attribution_revenue_daily").pl().to_dicts()
+    return {
+        (str(row["event_date"]), row["breakdown"], row["breakdown_key"], model): (
+            row[f"{model}_orders"],
+            row[f"{model}_revenue"],
+        )
+        for row in rows
+        if row["event_date"] <= as_of.date()
+        for model in RULE_BASED
+    }
+
+
 _Credits = Iterator[tuple[str, str, float, float | None]]
 
 
@@ -156,6 +182,8 @@ def attribution_discrepancies(
         for model in RULE_BASED + DATA_DRIVEN
     }
     slack = CENT * (1 + sum(len(journey.touches) for journey in journeys))
+    expected |= _daily_credits_of(journeys, as_of)
+    published |= _published_by_day(lake, as_of)
     found = []
     for key in sorted({*expected, *published}):
         ours, theirs = published.get(key), expected.get(key)

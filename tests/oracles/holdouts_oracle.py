@@ -12,7 +12,7 @@ from datetime import date, timedelta
 
 from scipy import stats
 
-from tests.oracles.facts import campaign_of
+from tests.oracles.facts import campaign_of, segment_of
 from tests.oracles.ingestion_oracle import StoredEvent
 from tests.oracles.references import References
 
@@ -22,10 +22,29 @@ MISMATCH = 0.001
 
 @dataclass
 class Arms:
-    """Users of a campaign by arm, and the days on which each converted after coming into it."""
+    """Users of a campaign by arm, the days on which each converted after coming into it, and when and as whom he came."""
 
     users: dict[str, set[str]] = field(default_factory=lambda: {"treatment": set(), "holdout": set(), "both": set()})
     outcomes: dict[str, list[date]] = field(default_factory=dict)
+    first: dict[str, StoredEvent] = field(default_factory=dict)
+
+    def until(self, end: date, segment: str | None = None) -> Arms:
+        """What was to be seen by the end of a day, of all users or those of a segment."""
+        members = {
+            user
+            for user, event in self.first.items()
+            if event.timestamp.date() <= end and segment in (None, segment_of(event))
+        }
+        return Arms(
+            {arm: users & members for arm, users in self.users.items()},
+            {user: [day for day in self.outcomes[user] if day <= end] for user in members},
+            {user: self.first[user] for user in members},
+        )
+
+    def days(self) -> set[date]:
+        """The days on which somebody came into an arm or converted."""
+        came = {event.timestamp.date() for event in self.first.values()}
+        return came | {day for days in self.outcomes.values() for day in days}
 
     def converted(self, arm: str, start: date) -> int:
         """Users of the arm who converted on that day or later."""
@@ -48,6 +67,7 @@ def arms_of(events: Iterable[StoredEvent], until: date, lookback: timedelta) -> 
         held_back = {bool(event.properties["is_holdout"]) for event in received}
         arm = "both" if len(held_back) == 2 else "holdout" if True in held_back else "treatment"
         found[campaign].users[arm].add(user)
+        found[campaign].first[user] = received[0]
         found[campaign].outcomes[user] = [
             event.timestamp.date() for event in bought[user] if _follows(event, campaign, received, lookback)
         ]
@@ -155,12 +175,11 @@ def _mismatch(members: Mapping[str, Arms], references: References) -> bool:
     return bool(stats.chi2.sf(statistic, max(1, len(sizes) - 1)) < MISMATCH)
 
 
-def groups_of(campaign: str, references: References) -> dict[str, str]:
-    """The groups that a campaign's holdout belongs to."""
+def groups_of(campaign: str, arms: Arms, references: References) -> Iterator[tuple[str, str]]:
+    """The groups, and of segments those of its users, that a campaign's holdout belongs to."""
     known = references.campaigns.get(campaign)
-    return {
-        "overall": "all",
-        "campaign": campaign,
-        "platform": (known and known.platform) or "unknown",
-        "campaign_type": (known and known.campaign_type) or "unknown",
-    }
+    yield "overall", "all"
+    yield "campaign", campaign
+    yield "platform", (known and known.platform) or "unknown"
+    yield "campaign_type", (known and known.campaign_type) or "unknown"
+    yield from {("segment", segment_of(event)) for event in arms.first.values()}

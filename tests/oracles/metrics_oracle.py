@@ -188,20 +188,24 @@ class MetricsOracle:
 
     def _holdouts(self, values: Mapping[Key, MetricValue]) -> dict[Key, MetricValue]:
         """18–20: of every campaign with deliveries, and of the groups of those that hold users out."""
-        until = self.as_of.date()
-        campaigns = arms_of(self.events, until, self.lookback)
+        campaigns = arms_of(self.events, self.as_of.date(), self.lookback)
         members: dict[tuple[str, str], list[str]] = defaultdict(list)
         for campaign, arms in campaigns.items():
-            for group in groups_of(campaign, self.references).items():
-                if group[0] == "campaign" or arms.users["holdout"]:
-                    members[group].append(campaign)
+            for group in groups_of(campaign, arms, self.references):
+                members[group].append(campaign)
         found = {}
         for (breakdown, key), names in members.items():
-            for period in windows(self.as_of):
-                money = {name: _money(values, name, period) for name in names}
-                group = {name: campaigns[name] for name in names}
-                for metric_id, effect in effects(group, money, period.start, self.references).items():
-                    value, numerator, denominator, reason = effect
+            days = {day for name in names for day in campaigns[name].days()}
+            for period in [*(Period("daily", "day", day, day) for day in days), *windows(self.as_of)]:
+                segment = key if breakdown == "segment" else None
+                group = {name: campaigns[name].until(period.end, segment) for name in names}
+                if breakdown != "campaign":
+                    group = {name: arms for name, arms in group.items() if arms.users["holdout"]}
+                money = {name: _money(values, name, period) for name in group}
+                read = effects(group, money, period.start, self.references) if group else {}
+                if segment is not None and group and read["holdout_lift_pp"][3] is None:
+                    read["net_incremental_revenue"] = None, None, None, "input_not_available_for_breakdown"
+                for metric_id, (value, numerator, denominator, reason) in read.items():
                     row = MetricValue(value, numerator, denominator, reason)
                     found[metric_id, breakdown, key, period.kind, period.label, period.end] = row
         return found

@@ -72,10 +72,19 @@
 {% endmacro %}
 
 
-{#- `periods`: the same for a model of days and longer periods, of which the latter are always replaced. -#}
+{#-
+    `periods`: the same for a model of days and longer periods, of which the latter are always replaced. Metrics that the
+    macro named by meta.nightly lists have all their days replaced by the nightly job, and none by others.
+-#}
 {% macro get_incremental_periods_sql(arg_dict) %}
+    {%- set meta = config.get('meta') -%}
+    {%- set is_replaced = in_days('period_start', context[meta.days](loads())) -%}
+    {%- if meta.nightly -%}
+        {%- set metrics = "metric_id in ('" ~ context[meta.nightly]() | join("', '") ~ "')" -%}
+        {%- set is_replaced = metrics ~ ' or ' ~ is_replaced if is_nightly() else 'not ' ~ metrics ~ ' and ' ~ is_replaced -%}
+    {%- endif %}
     delete from {{ arg_dict.target_relation }}
-    where period_kind <> 'daily' or {{ in_days('period_start', context[config.get('meta').days](loads())) }};
+    where period_kind <> 'daily' or {{ is_replaced }};
     {{ insert_all(arg_dict) }}
 {% endmacro %}
 

@@ -1,6 +1,12 @@
 {#- The groups that revenue is credited to: breakdown to the list of a journey that names them, touch by touch. -#}
 {% macro credited_breakdowns() %}
-    {{ return({'campaign': 'campaign_ids', 'platform': 'platforms', 'campaign_type': 'campaign_types'}) }}
+    {{ return({
+        'campaign': 'campaign_ids',
+        'segment': 'segments',
+        'creative': 'creative_ids',
+        'platform': 'platforms',
+        'campaign_type': 'campaign_types',
+    }) }}
 {% endmacro %}
 
 
@@ -28,6 +34,21 @@
 {% macro data_driven_models() %}
     {{ return(['markov', 'shapley']) }}
 {% endmacro %}
+
+
+{#- How far apart the models' revenues are that are known, and their mean. -#}
+{% macro revenue_spread(models) -%}
+    cast(
+        greatest({{ models | join('_revenue, ') }}_revenue)
+        - least({{ models | join('_revenue, ') }}_revenue) as double
+    ) as revenue_range,
+    {%- set sum, known = [], [] -%}
+    {%- for model in models -%}
+        {%- do sum.append('coalesce(' ~ model ~ '_revenue, 0)') -%}
+        {%- do known.append('case when ' ~ model ~ '_revenue is null then 0 else 1 end') -%}
+    {%- endfor %}
+    {{ safe_divide('(' ~ sum | join(' + ') ~ ')', '(' ~ known | join(' + ') ~ ')') }} as mean_revenue
+{%- endmacro %}
 
 
 {#- Days on which the loads changed how an order, or a way to none, came about; all when everything is built anew. -#}

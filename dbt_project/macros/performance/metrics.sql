@@ -143,3 +143,15 @@
 {% macro not_in_breakdown() -%}
     breakdown in ({% for name in breakdowns_without_spend() %}'{{ name }}'{{ ', ' if not loop.last }}{% endfor %})
 {%- endmacro %}
+
+
+{#- The metrics of int_nightly_metrics that have daily values. -#}
+{% macro nightly_metrics() %}
+    {{ return(['incrementality_percent', 'holdout_lift_pp', 'net_incremental_revenue', 'attributed_revenue']) }}
+{% endmacro %}
+
+
+{#- Whether this run builds the nightly models, or whatever reads them anew. -#}
+{% macro is_nightly() -%}
+    {{ return(loads().rebuild or 'model.' ~ project_name ~ '.attribution_revenue_daily' in selected_resources) }}
+{%- endmacro %}

@@ -1,15 +1,14 @@
 {{ config(incremental_strategy='days', meta={'days': 'changed_journey_days'}) }}
 
 {%- set loads = loads() -%}
-{%- set models = rule_based_models() %}
+{%- set models = rule_based_models() -%}
+{%- set groups = credited_breakdowns() %}
 
 with orders as (
     select
         journey_id,
         event_date,
-        campaign_ids,
-        platforms,
-        campaign_types,
+        {{ groups.values() | join(',\n        ') }},
         ages,
         order_value,
         is_missing_rate
@@ -26,9 +25,7 @@ touches as (
         count(*) over journey as touches,
         -- From the youngest touch on, whose weight then is 1: those of an old journey do not vanish.
         power(0.5, (age - min(age) over journey) / {{ attribution_half_life_seconds() }}) as decay
-    from {{ unnested('orders', {
-        'campaign': 'campaign_ids', 'platform': 'platforms', 'campaign_type': 'campaign_types', 'age': 'ages',
-    }) }} as steps
+    from {{ unnested('orders', dict(groups, age='ages')) }} as steps
     window journey as (partition by journey_id)
 ),
 
@@ -36,9 +33,7 @@ shares as (
     select
         journey_id,
         event_date,
-        campaign,
-        platform,
-        campaign_type,
+        {{ groups | join(',\n        ') }},
         position,
         touches,
         order_value,
@@ -57,9 +52,7 @@ totals as (
     select
         journey_id,
         event_date,
-        campaign,
-        platform,
-        campaign_type,
+        {{ groups | join(',\n        ') }},
         position,
         {% for model in models %}
             {{ model }}_share,
@@ -78,9 +71,7 @@ totals as (
 credits as (
     select
         event_date,
-        campaign,
-        platform,
-        campaign_type,
+        {{ groups | join(',\n        ') }},
         {% for model in models %}
             {{ model }}_share,
             {{ model }}_total - coalesce(lag({{ model }}_total) over in_order, 0) as {{ model }}_amount,
@@ -91,11 +82,11 @@ credits as (
 ),
 
 parts as (
-    {% for breakdown in credited_breakdowns() %}
+    {% for breakdown in ['overall'] + groups | list %}
         select
             event_date,
             '{{ breakdown }}' as breakdown,
-            {{ breakdown }} as breakdown_key,
+            {{ "'all'" if breakdown == 'overall' else breakdown }} as breakdown_key,
             {% for model in models %}
                 {{ model }}_share,
                 {{ model }}_amount,

@@ -1,14 +1,13 @@
 {{ config(incremental_strategy='days', meta={'days': 'changed_journey_days'}) }}
 
-{%- set loads = loads() %}
+{%- set loads = loads() -%}
+{%- set groups = credited_breakdowns() %}
 
 with journeys as (
     select
         journey_id,
         event_date,
-        campaign_ids,
-        platforms,
-        campaign_types,
+        {{ groups.values() | join(',\n        ') }},
         order_id,
         order_value,
         is_missing_rate
@@ -20,7 +19,7 @@ with journeys as (
 ),
 
 steps as (
-    {% for breakdown, list in credited_breakdowns().items() %}
+    {% for breakdown, list in groups.items() %}
         select
             journey_id,
             position,

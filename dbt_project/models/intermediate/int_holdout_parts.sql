@@ -46,8 +46,10 @@ with
 
 deliveries as (
     select
+        event_id,
         campaign_id,
         user_id,
+        segment,
         occurred_at,
         action
     from {{ ref('int_touchpoints') }}
@@ -68,6 +70,7 @@ arms as (
             when max(action) = 'sent' then 'treatment'
             else 'holdout'
         end as arm,
+        {{ first_value_by('segment', ['occurred_at', 'event_id']) }} as segment,
         min(occurred_at) as assigned_at
     from deliveries
     group by campaign_id, user_id
@@ -78,6 +81,7 @@ outcomes as (
     select
         conversions.event_id,
         arms.campaign_id,
+        arms.segment,
         arms.user_id,
         arms.arm,
         conversions.event_date,
@@ -95,6 +99,7 @@ outcomes as (
     select
         orders.event_id,
         arms.campaign_id,
+        arms.segment,
         arms.user_id,
         arms.arm,
         orders.event_date,
@@ -110,23 +115,26 @@ outcomes as (
 ),
 
 -- Who converted in a window that ends with the day of as_of did so last on one of its days.
-last_outcomes as (
+days_of_users as (
     select
         campaign_id,
-        user_id,
+        segment,
         arm,
-        max(event_date) as event_date
+        event_date,
+        case when event_date = max(event_date) over (partition by campaign_id, user_id) then 1 else 0 end as is_last
     from outcomes
-    group by campaign_id, user_id, arm
+    group by campaign_id, segment, user_id, arm, event_date
 ),
 
 parts as (
     select
         campaign_id,
+        segment,
         arm,
         cast(assigned_at as date) as event_date,
         1 as users,
         0 as converted,
+        0 as last_converted,
         cast(0 as decimal(18, 4)) as revenue,
         0 as missing_rate
     from arms
@@ -135,22 +143,26 @@ parts as (
 
     select
         campaign_id,
+        segment,
         arm,
         event_date,
         0 as users,
         1 as converted,
+        is_last as last_converted,
         0 as revenue,
         0 as missing_rate
-    from last_outcomes
+    from days_of_users
 
     union all
 
     select
         campaign_id,
+        segment,
         arm,
         event_date,
         0 as users,
         0 as converted,
+        0 as last_converted,
         amount as revenue,
         case when amount is null then 1 else 0 end as missing_rate
     from outcomes
@@ -161,10 +173,12 @@ parts as (
         -- A campaign of which nothing is left.
         select
             campaign_id,
+            null as segment,
             null as arm,
             null as event_date,
             0 as users,
             0 as converted,
+            0 as last_converted,
             0 as revenue,
             0 as missing_rate
         from touched
@@ -173,13 +187,15 @@ parts as (
 
 select
     campaign_id,
+    segment,
     event_date,
     {% for arm in arms %}
         cast(sum(case when arm = '{{ arm }}' then users else 0 end) as bigint) as {{ arm }}_users,
         cast(sum(case when arm = '{{ arm }}' then converted else 0 end) as bigint) as {{ arm }}_converted,
+        cast(sum(case when arm = '{{ arm }}' then last_converted else 0 end) as bigint) as last_{{ arm }}_converted,
         cast(coalesce(sum(case when arm = '{{ arm }}' then revenue end), 0) as decimal(18, 4)) as {{ arm }}_revenue,
         cast(sum(case when arm = '{{ arm }}' then missing_rate else 0 end) as bigint) as {{ arm }}_missing_rate,
     {% endfor %}
     cast(sum(case when arm = 'both_arms' then users else 0 end) as bigint) as both_arms_users
 from parts
-group by campaign_id, event_date
+group by campaign_id, segment, event_date

@@ -1,4 +1,4 @@
-"""One inference per campaign or group and window, by the same functions as everywhere else."""
+"""One inference per campaign or group and period, by the same functions as everywhere else."""
 
 from typing import Any
 
@@ -7,4 +7,4 @@ from models_ml.experiments import measure_holdouts
 
 def model(dbt: Any, session: Any) -> Any:
     """The table of metrics 18 to 20."""
-    return measure_holdouts(dbt.ref("int_holdout_windows").pl())
+    return measure_holdouts(dbt.ref("int_holdout_periods").pl())

@@ -1,10 +1,9 @@
 {{ config(incremental_strategy='versions', unique_key='journey_id') }}
 
 {%- set loads = loads() -%}
-{%- set columns = [
-    'user_id', 'event_date', 'occurred_at', 'order_id', 'order_value', 'is_missing_rate', 'campaign_ids', 'platforms',
-    'campaign_types', 'ages',
-] -%}
+{%- set groups = credited_breakdowns() -%}
+{%- set columns = ['user_id', 'event_date', 'occurred_at', 'order_id', 'order_value', 'is_missing_rate']
+    + groups.values() | list + ['ages'] -%}
 
 {%- set orders -%}
     (select * from {{ ref('int_orders') }} where {{ held_at(loads.until) }} and not is_repeated)
@@ -53,9 +52,9 @@ touches as (
         contacts.event_id,
         contacts.user_id,
         contacts.occurred_at,
-        cast(contacts.campaign_id as varchar) as campaign_id,
-        contacts.platform,
-        contacts.campaign_type,
+        {% for group in groups %}
+            {{ breakdown_key('contacts.' ~ breakdowns()[group]) }} as {{ group }},
+        {% endfor %}
         row_number() over (
             partition by contacts.user_id
             order by
@@ -78,9 +77,9 @@ claims as (
     select
         orders.event_id as journey_id,
         touches.event_id as touch_event_id,
-        touches.campaign_id,
-        touches.platform,
-        touches.campaign_type,
+        {% for group in groups %}
+            touches.{{ group }},
+        {% endfor %}
         touches.place,
         {{ seconds_between('touches.occurred_at', 'orders.occurred_at') }} as age
     from orders
@@ -119,9 +118,7 @@ unclaimed as (
 steps as (
     select
         journey_id,
-        campaign_id,
-        platform,
-        campaign_type,
+        {{ groups | join(',\n        ') }},
         place,
         age
     from claims
@@ -130,9 +127,7 @@ steps as (
 
     select
         journey_id,
-        campaign_id,
-        platform,
-        campaign_type,
+        {{ groups | join(',\n        ') }},
         place,
         cast(null as double) as age
     from unclaimed
@@ -141,9 +136,9 @@ steps as (
 paths as (
     select
         journey_id,
-        {{ ordered_list('campaign_id', 'place') }} as campaign_ids,
-        {{ ordered_list('platform', 'place') }} as platforms,
-        {{ ordered_list('campaign_type', 'place') }} as campaign_types,
+        {% for group, list in groups.items() %}
+            {{ ordered_list(group, 'place') }} as {{ list }},
+        {% endfor %}
         {{ ordered_list('age', 'place') }} as ages
     from steps
     group by journey_id
@@ -177,9 +172,9 @@ ends as (
 desired as (
     select
         ends.*,
-        paths.campaign_ids,
-        paths.platforms,
-        paths.campaign_types,
+        {% for list in groups.values() %}
+            paths.{{ list }},
+        {% endfor %}
         paths.ages
     from ends
     left join paths on ends.journey_id = paths.journey_id

@@ -51,7 +51,7 @@ union all
         '{{ metric }}' as metric_id,
         breakdown,
         breakdown_key,
-        'window' as period_kind,
+        period_kind,
         window_label,
         period_start,
         period_end,
@@ -80,3 +80,20 @@ select
     as_of
 from {{ ref('attribution_revenue') }}
 where breakdown_key <> 'unattributed'
+union all
+select
+    'attributed_revenue' as metric_id,
+    breakdown,
+    breakdown_key,
+    'daily' as period_kind,
+    'day' as window_label,
+    event_date as period_start,
+    event_date as period_end,
+    revenue_range as numerator,
+    mean_revenue as denominator,
+    spread_percent as value,
+    spread_null_reason as null_reason,
+    cast(null as double) as half_width,
+    {{ as_of() }} as as_of
+from {{ ref('attribution_revenue_daily') }}
+where breakdown_key <> 'unattributed' and event_date <= {{ as_of_date() }}

@@ -22,17 +22,33 @@ places as (
     group by parts.breakdown, parts.breakdown_key, windows.window_label
 ),
 
+-- What all campaigns are credited with is credited overall.
+credited as (
+    {% for breakdown in [none, 'overall'] %}
+        select
+            {{ "'overall'" if breakdown else 'breakdown' }} as breakdown,
+            {{ "'all'" if breakdown else 'breakdown_key' }} as breakdown_key,
+            window_label,
+            model,
+            orders,
+            revenue,
+            null_reason
+        from {{ ref('int_attribution_models') }}
+        {{ "where breakdown = 'campaign'" if breakdown else 'union all' }}
+    {% endfor %}
+),
+
 journeys as (
     select
         breakdown,
         breakdown_key,
         {% for model in data_driven %}
-            max(case when model = '{{ model }}' then orders end) as {{ model }}_orders,
-            max(case when model = '{{ model }}' then revenue end) as {{ model }}_revenue,
+            sum(case when model = '{{ model }}' then orders end) as {{ model }}_orders,
+            sum(case when model = '{{ model }}' then revenue end) as {{ model }}_revenue,
             max(case when model = '{{ model }}' then null_reason end) as {{ model }}_null_reason,
         {% endfor %}
         window_label
-    from {{ ref('int_attribution_models') }}
+    from credited
     group by breakdown, breakdown_key, window_label
 ),
 
@@ -74,22 +90,7 @@ credits as (
 spreads as (
     select
         *,
-        greatest(
-            {{ models | join('_revenue,\n            ') }}_revenue
-        ) as highest_revenue,
-        least(
-            {{ models | join('_revenue,\n            ') }}_revenue
-        ) as lowest_revenue,
-        0
-        {% for model in models %}
-            + coalesce({{ model }}_revenue, 0)
-        {% endfor %}
-            as all_revenue,
-        0
-        {% for model in models %}
-            + case when {{ model }}_revenue is null then 0 else 1 end
-        {% endfor %}
-            as models
+        {{ revenue_spread(models) }}
     from credits
 )
 
@@ -108,14 +109,12 @@ select
     {% for model in data_driven %}
         spreads.{{ model }}_null_reason,
     {% endfor %}
-    cast(spreads.highest_revenue - spreads.lowest_revenue as double) as revenue_range,
-    {{ safe_divide('spreads.all_revenue', 'spreads.models') }} as mean_revenue,
-    100 * {{ safe_divide(
-        'spreads.highest_revenue - spreads.lowest_revenue', safe_divide('spreads.all_revenue', 'spreads.models')
-    ) }} as spread_percent,
+    spreads.revenue_range,
+    spreads.mean_revenue,
+    100 * {{ safe_divide('spreads.revenue_range', 'spreads.mean_revenue') }} as spread_percent,
     case
-        when spreads.models = 0 then 'missing_rate'
-        when spreads.all_revenue = 0 then 'zero_denominator'
+        when spreads.mean_revenue is null then 'missing_rate'
+        when spreads.mean_revenue = 0 then 'zero_denominator'
     end as spread_null_reason,
     {{ as_of() }} as as_of
 from spreads

@@ -4,6 +4,7 @@ select
     incrementality.breakdown,
     incrementality.breakdown_key,
     campaigns.name as campaign_name,
+    incrementality.period_kind,
     incrementality.window_label,
     incrementality.period_start,
     incrementality.period_end,

@@ -1,4 +1,4 @@
-{{ config(incremental_strategy='periods', meta={'by_as_of': true, 'days': 'changed_metric_days'}) }}
+{{ config(incremental_strategy='periods', meta={'by_as_of': true, 'days': 'changed_metric_days', 'nightly': 'nightly_metrics'}) }}
 
 {%- set loads = loads() -%}
 {%- set days = changed_metric_days(loads) -%}
@@ -33,6 +33,7 @@ long_values as (
         union all
     {% endfor %}
     select * from {{ ref('int_nightly_metrics') }}
+    {{ "where period_kind <> 'daily'" if not is_nightly() }}
     union all
     select
         'data_freshness_minutes' as metric_id,
