@@ -6,12 +6,17 @@ from quality.checks import Suite
 from quality.suites import (
     attribution_revenue,
     attribution_revenue_daily,
+    campaign_detail_segments,
+    campaign_leaderboard,
     campaign_performance,
     campaign_performance_daily,
     cohort_retention,
+    conversion_funnel,
     customer_value,
     data_freshness,
+    engagement_heatmap,
     events,
+    executive_kpis,
     fct_ad_spend_daily,
     fct_conversions,
     fct_orders,
@@ -21,6 +26,7 @@ from quality.suites import (
     metric_dictionary,
     metric_values,
     payback_curve,
+    roi_deep_dive,
     segment_economics,
 )
 
@@ -43,4 +49,10 @@ SUITES: tuple[Suite, ...] = (
     metric_values.SUITE,
     metric_dictionary.SUITE,
     data_freshness.SUITE,
+    executive_kpis.SUITE,
+    campaign_leaderboard.SUITE,
+    campaign_detail_segments.SUITE,
+    conversion_funnel.SUITE,
+    engagement_heatmap.SUITE,
+    roi_deep_dive.SUITE,
 )

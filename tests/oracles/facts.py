@@ -31,6 +31,8 @@ class Fact:
     """Whether it happened on e-mail or push."""
     order_id: str | None = None
     """Of an order, its id."""
+    at: datetime | None = None
+    """When it happened; None for what is reported of a day."""
 
 
 @dataclass
@@ -75,11 +77,13 @@ def facts_of(events: Iterable[StoredEvent], references: References, *, lookback:
     orders = _first_by_order(history.of_type("user_purchased"))
     for order_id, order in orders.items():
         groups = {"overall": "all", "segment": segment_of(order)}
-        facts.orders.append(Fact(_day(order), groups, order.user_id, history.money(order), order_id=order_id))
+        money = history.money(order)
+        facts.orders.append(Fact(_day(order), groups, order.user_id, money, order_id=order_id, at=order.timestamp))
     conversions = _conversions(history, orders, lookback)
     for conversion in conversions:
         groups = history.groups(conversion.by, segment=segment_of(conversion.at))
-        facts.conversions.append(Fact(_day(conversion.at), groups, conversion.at.user_id, history.money(conversion.at)))
+        order = conversion.at
+        facts.conversions.append(Fact(_day(order), groups, order.user_id, history.money(order), at=order.timestamp))
     _add_new_customers(facts, history, orders, conversions)
     _add_hours(facts, history, conversions)
     _add_reports(facts, history)
@@ -132,7 +136,8 @@ class _History:
 
     def fact(self, event: StoredEvent) -> Fact:
         by_message = self._channel(event) in MESSAGE_CHANNELS
-        return Fact(_day(event), self.groups(event, segment=segment_of(event)), event.user_id, by_message=by_message)
+        groups = self.groups(event, segment=segment_of(event))
+        return Fact(_day(event), groups, event.user_id, by_message=by_message, at=event.timestamp)
 
     def groups(self, event: StoredEvent, *, segment: str) -> dict[str, str]:
         campaign_id = campaign_of(event)

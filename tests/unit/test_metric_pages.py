@@ -68,7 +68,7 @@ def test_every_reason_for_null_is_explained(manifest: dict[str, Any]) -> None:
     assert known
     code = [node["raw_code"] for node in manifest["nodes"].values() if node["resource_type"] == "model"]
     code += [macro["macro_sql"] for macro in manifest["macros"].values() if macro["package_name"] == "truelift"]
-    likely = re.compile(r"'((?:no|not|missing|zero|before|immature|unknown)_[a-z_]+)'")
+    likely = re.compile(r"'((?:no|not|missing|zero|before|immature|impressions|first|unchanged)_[a-z_]+)'")
     stated = {reason for text in [known[1], *code] for reason in likely.findall(text)}
     names = {name for node in manifest["nodes"].values() for name in node["columns"]}
     assert stated - names - explained.keys() == set()

@@ -38,7 +38,11 @@ with facts as (
 {% else %}
     touched as (
         {% for model in ['int_touchpoints', 'int_conversions'] %}
-            {{ changed_versions(ref(model), ['event_date', 'campaign_id', 'user_id'], loads) }}
+            select
+                event_date,
+                campaign_id,
+                user_id
+            from ({{ changed_versions(ref(model), ['event_date', 'campaign_id', 'user_id'], loads) }}) as changed
             {{ 'union' if not loop.last }}
         {% endfor %}
     ),

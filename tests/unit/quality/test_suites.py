@@ -84,6 +84,12 @@ WRONG = [
     ("marts.payback_curve", "update lake.{table} set month_number = month_number + 1", "curves_have_no_gap"),
     ("marts.cohort_retention", "delete from lake.{table} where signup_month = (select max(signup_month) from lake.{table})", "signups_are_in_cohorts"),
     ("marts.cohort_retention", "update lake.{table} set first_order_customers = first_order_customers + 1 where span = '1-30d'", "first_orders_accumulate"),
+    ("marts.executive_kpis", "update lake.{table} set value = 1.0001 * value where metric_id = 'roas'", "cards_agree_with_metric_values"),
+    ("marts.campaign_leaderboard", f"delete from lake.{{table}} where {A_CAMPAIGN} and segment = 'all' and window_label = '7d'", "has_all_campaigns"),
+    ("marts.campaign_detail_segments", "update lake.{table} set sent = sent + 1 where window_label = '30d'", "segments_sum_to_the_campaign"),
+    ("marts.conversion_funnel", "update lake.{table} set users_at_step = users_at_step + 1 where step = 'purchase'", "users_are_those_of_the_metrics"),
+    ("marts.engagement_heatmap", "update lake.{table} set clicks = clicks + 1 where segment = 'all'", "segments_sum_to_all"),
+    ("marts.roi_deep_dive", "update lake.{table} set increment_percent = increment_percent + 0.01", "conversions_are_metric_18"),
     ("marts.data_freshness", "update lake.{table} set events = events + 1 where event_type = 'all'", "counts_every_event"),
 ]  # fmt: skip
 
