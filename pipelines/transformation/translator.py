@@ -30,8 +30,7 @@ class Translator(DagsterDbtTranslator):
         There it must be: a refresh leaves the staging views alone, and the models must still wait for the loads.
         """
         spec = super().get_asset_spec(manifest, unique_id, project)
-        config = self.get_resource_props(manifest, unique_id).get("config", {})
-        begins = spec.key.path[0] == "intermediate" and config.get("materialized") == "incremental"
+        begins = spec.key.path[0] == "intermediate"
         deps = [dep for dep in spec.deps if dep.asset_key not in BOOKKEEPING]
         return spec.replace_attributes(deps=[*deps, *(AssetDep(key) for key in FOLLOWED if begins)])
 

@@ -18,8 +18,9 @@ import pytest
 from models_ml.simulation import World as Company
 from models_ml.simulation import write_company
 from pipelines.ingestion.load import ingest_files
+from pipelines.lake.audit import audit
 from pipelines.lake.connection import Lake
-from pipelines.run import refresh
+from pipelines.lake.publishing import current_version, publish
 from pipelines.settings import PROJECT_DIR, load_settings
 from pipelines.transformation.build import build, manifest_path
 from quality.contracts import load_contract
@@ -115,9 +116,12 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Shown:
     world = watched_crowd()
     for number, load in enumerate(world.loads, start=1):
         ingest_files(lake, load.write(folder, number), ingested_at=load.ingested_at, backfill=load.backfill)
-        if number == len(world.loads) - 1:
+        if number >= len(world.loads) - 1:
             build(lake.settings, load.ingested_at).raise_if_failed()
-    refresh(lake, as_of=world.as_of, at=world.as_of)
+    with lake.reader() as connection:
+        version = current_version(connection)
+    audited = audit(lake, as_of=world.as_of, run_id="crowd", version=version, scope="real_time")
+    publish(lake, audited, world.as_of)
     lines, references = world.judged()
     events = list(lines.events.values())
     values = MetricsOracle(events, references, world.as_of).values()
@@ -383,6 +387,18 @@ def test_columns_are_those_that_are_described(shown: Shown) -> None:
         ).fetchall()
     found = {(schema, table): set(columns) for schema, table, columns in rows if (schema, table) in declared}
     assert {key: columns ^ found[key] for key, columns in declared.items() if columns != found[key]} == {}
+
+
+@pytest.mark.slow
+def test_every_reason_for_null_is_explained(shown: Shown) -> None:
+    with shown.lake.reader() as connection:
+        columns = connection.execute(
+            """select table_name, column_name from duckdb_columns()
+                where database_name = 'lake' and schema_name = 'marts' and column_name like '%null_reason'"""
+        ).fetchall()
+        selects = [f"select {column} from lake.marts.{table}" for table, column in columns if table != "null_reasons"]
+        query = f"({' union '.join(selects)}) except select null_reason from lake.marts.null_reasons"
+        assert connection.execute(query).fetchall() == [(None,)]
 
 
 def readme_selects() -> Iterator[str]:

