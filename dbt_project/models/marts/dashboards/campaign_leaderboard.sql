@@ -1,6 +1,10 @@
 {{ config(materialized='view') }}
 
-with performance as (
+with campaigns as (
+    select * from {{ ref('dim_campaigns') }}
+),
+
+performance as (
     select * from {{ ref('campaign_performance') }}
 ),
 
@@ -23,7 +27,7 @@ listed as (
     select
         campaigns.campaign_id,
         windows.window_label
-    from {{ ref('dim_campaigns') }} as campaigns
+    from campaigns
     cross join windows
 ),
 
@@ -110,4 +114,4 @@ select
     windows.as_of
 from entries
 inner join windows on entries.window_label = windows.window_label
-left join {{ ref('dim_campaigns') }} as campaigns on entries.campaign_id = campaigns.campaign_id
+left join campaigns on entries.campaign_id = campaigns.campaign_id

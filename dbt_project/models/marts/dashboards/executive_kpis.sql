@@ -2,7 +2,12 @@
 
 {%- set cards = ['roas', 'incrementality_percent', 'cac', 'ltv', 'open_rate'] %}
 
-with measured as (
+with dictionary as (
+    select * from {{ ref('metric_dictionary') }}
+    where metric_id in ({{ "'" ~ cards | join("', '") ~ "'" }})
+),
+
+measured as (
     select * from {{ ref('metric_values') }}
     where
         metric_id in ({{ "'" ~ cards | join("', '") ~ "'" }})
@@ -27,7 +32,7 @@ days as (
         coalesce(measured.value < dictionary.target_min, false)
         or coalesce(measured.value > dictionary.target_max, false) as is_off_target
     from measured
-    inner join {{ ref('metric_dictionary') }} as dictionary on measured.metric_id = dictionary.metric_id
+    inner join dictionary on measured.metric_id = dictionary.metric_id
     where measured.period_kind = 'daily' and measured.value is not null
 ),
 
@@ -63,33 +68,37 @@ trends as (
 ),
 
 -- Every card in every window; what is only measured over a window of its own shows that one.
-cards as (
+slots as (
     select
         windows.window_label,
-        measured.window_label as measured_over,
+        case when dictionary.metric_id = 'ltv' then '365d' else windows.window_label end as measured_over,
         windows.period_start,
         windows.period_end,
         dictionary.metric_id,
-        dictionary.metric_number,
         dictionary.name,
         dictionary.formula,
         dictionary.unit,
         dictionary.target_min,
-        dictionary.target_max,
+        dictionary.target_max
+    from windows
+    cross join dictionary
+),
+
+cards as (
+    select
+        slots.*,
         measured.value,
         case when measured.metric_id is null then 'not_computed_yet' else measured.null_reason end as null_reason,
         measured.status,
         measured.completeness_percent,
         measured.confidence_percent,
         measured.as_of
-    from windows
-    inner join {{ ref('metric_dictionary') }} as dictionary
-        on dictionary.metric_id in ({{ "'" ~ cards | join("', '") ~ "'" }})
+    from slots
     left join measured
         on
-            dictionary.metric_id = measured.metric_id
+            slots.metric_id = measured.metric_id
+            and slots.measured_over = measured.window_label
             and measured.period_kind = 'window'
-            and measured.window_label = case when dictionary.metric_id = 'ltv' then '365d' else windows.window_label end
 ),
 
 compared as (
