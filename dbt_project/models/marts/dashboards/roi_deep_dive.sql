@@ -47,6 +47,7 @@ effects as (
             effects.breakdown = held_out_clicks.breakdown
             and effects.breakdown_key = held_out_clicks.breakdown_key
             and effects.window_label = held_out_clicks.window_label
+    where effects.period_kind = 'window'
 ),
 
 {%- set with_revenue = 'cast(treatment_revenue as double)' -%}

@@ -12,6 +12,7 @@ with effects as (
             when incremental_conversions <= 0 then 'no_incremental_conversions'
         end as revenue_gap
     from {{ ref('incrementality') }}
+    where period_kind = 'window'
 ),
 
 judged as (
