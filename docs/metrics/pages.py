@@ -96,7 +96,7 @@ def pages(manifest: Manifest) -> dict[str, str]:
 
 
 def examples(lake: Lake) -> list[Row]:
-    """Of each metric of the published long table the row that explains it best: a whole month of everyone, with a value."""
+    """Of each metric the published row that explains it best: a whole month of everyone, with a value other than 0."""
     query = """
         select metric_id, breakdown, breakdown_key, window_label, round_to(numerator) as numerator,
             round_to(denominator) as denominator, round_to(value) as value, coalesce(null_reason, '') as null_reason,
@@ -105,7 +105,7 @@ def examples(lake: Lake) -> list[Row]:
         from lake.published.metric_values
         qualify row_number() over (
             partition by metric_id
-            order by value is null, breakdown <> 'overall', window_label <> '30d', window_label not in ('1-30d', '90d', '365d'),
+            order by coalesce(value, 0) = 0, breakdown <> 'overall', window_label <> '30d', window_label not in ('1-30d', '90d', '365d'),
                 period_end desc, breakdown, breakdown_key
         ) = 1
         order by metric_number
