@@ -35,6 +35,8 @@ from quality.contracts import Contract
 
 _ARROW_ROWS = 50_000
 """Rows of a batch of recognized lines: what one thread reads at a time."""
+_SORTED_ROWS = 250_000
+"""Lines of several days that are stored at once."""
 _SHOWING = 20_000
 """Lines that are looked at for the usual shapes; those of other shapes become doubtful, which teaches theirs."""
 
@@ -56,9 +58,9 @@ class EventStore:
     def store(self, chunk: pa.Table, loads: Sequence[Load], tallies: Mapping[int, Tally]) -> None:
         """Judge and store ``chunk`` (lines.LINES and load_id); add what became of it to ``tallies`` by load id."""
         self._register_loads(loads)
-        kinds = self._recognize(chunk)
+        recognized, marks = self._recognize(chunk)
         find_contested(self._connection, self._ingested_at, self._settings.replace_window_minutes)
-        self._insert_sound(kinds)
+        self._insert_sound(recognized, marks)
         doubtful = self._set_doubtful_apart(tallies)
         staged = {kind: f"staged_{index}" for index, kind in enumerate(doubtful)}
         with self._planned_simply():
@@ -119,8 +121,8 @@ class EventStore:
         )
         self._connection.register("loads", table)
 
-    def _recognize(self, chunk: pa.Table) -> Sequence[str]:
-        """Register ``recognized`` and ``marks``; learn the usual shapes of kinds not met before. Returns the kinds."""
+    def _recognize(self, chunk: pa.Table) -> tuple[pa.Table, pa.Table]:
+        """Register and return ``recognized`` and ``marks``; learn the usual shapes of kinds not met before."""
         numbered = chunk.append_column("position", pa.array(np.arange(chunk.num_rows)))
         self._connection.register("chunk", numbered)
         # As a relation: its batches are made by all threads, in any order.
@@ -132,26 +134,35 @@ class EventStore:
         for name in ("kind", "key_count"):
             recognized = recognized.append_column(name, marks[name].take(order))
         self._connection.register("recognized", recognized)
-        kinds = sorted(kind for kind in pc.unique(recognized["kind"]).to_pylist() if kind is not None)
         self._connection.register("showing", recognized.slice(0, _SHOWING))
         # A transaction that was rolled back took its temp tables with it.
         known = {name for (name,) in self._run("select table_name from duckdb_tables() where temporary").fetchall()}
-        for kind in kinds:
+        for kind in _kinds(recognized):
             if self._shapes[kind] not in known:
                 self._run(f"create temp table {self._shapes[kind]} as {shapes_sql(self._rules[kind], 'showing', kind)}")
-        return kinds
+        return recognized, marks
 
-    def _insert_sound(self, kinds: Iterable[str]) -> None:
-        """Write the events of the chunk that need no second look."""
-        self._insert_events(
-            {
-                kind: f"""
-                    (select * from ({self._staged_sql(kind, "recognized")}) where not is_suspicious) as staged
-                    anti join contested using (load_id, source_line)
-                """
-                for kind in kinds
-            }
-        )
+    def _insert_sound(self, recognized: pa.Table, marks: pa.Table) -> None:
+        """Write the events of the chunk that need no second look.
+
+        Where no single day holds most of it, as in a historical file, they are stored in the order of their days: then
+        queries of one day skip the row groups of the others. The table is not partitioned, which would make a file per
+        day and load, and cost a third more here.
+        """
+        days = marks["day"].value_counts().to_pylist()
+        spans_days = 2 * max((day["counts"] for day in days), default=0) < marks.num_rows
+        for part in _in_order_of_days(recognized, marks) if spans_days else (recognized,):
+            self._connection.register("part", part)
+            self._insert_events(
+                {
+                    kind: f"""
+                        (select * from ({self._staged_sql(kind, "part")}) where not is_suspicious) as staged
+                        anti join contested using (load_id, source_line)
+                    """
+                    for kind in _kinds(part)
+                },
+                "order by event_date" if spans_days else "",
+            )
 
     def _set_doubtful_apart(self, tallies: Mapping[int, Tally]) -> dict[str, int]:
         """Count the lines that were just stored; make the others ``doubtful`` and return their kinds with the number of each."""
@@ -249,30 +260,14 @@ class EventStore:
         """
         self._run(f"create or replace temp view verdicts as {' union all '.join([*verdicts, no_object])}")
 
-    def _insert_events(self, staged: Mapping[str, str]) -> None:
+    def _insert_events(self, staged: Mapping[str, str], order: str = "") -> None:
         """Write the flawless lines of the relations ``staged``, given by kind."""
         selects = [self._events_sql(kind, relation) for kind, relation in staged.items() if kind]
         if selects:
-            order = " order by event_date" if self._spans_days() else ""
             self._run(
-                f"insert into lake.raw.events by name {' union all by name '.join(selects)}{order}",
+                f"insert into lake.raw.events by name {' union all by name '.join(selects)} {order}",
                 {"ingested_at": self._ingested_at, "late": timedelta(hours=self._settings.late_after_hours)},
             )
-
-    def _spans_days(self) -> bool:
-        """Whether no single day holds most of the chunk, as in a historical file.
-
-        Such rows are stored in the order of their days: then queries of one day skip the row groups of the others. The
-        table is not partitioned, which would make a file per day and load, and cost a third more here.
-        """
-        rows = self._run(
-            """
-            select coalesce(2 * max(day_rows) < sum(day_rows), false) from (
-                select count(*) as day_rows from marks group by day
-            )
-            """
-        ).fetchall()
-        return bool(rows[0][0])
 
     def _events_sql(self, kind: str, staged: str) -> str:
         columns = self._contract.property_columns
@@ -366,3 +361,15 @@ class EventStore:
             for reason, count in zip(REASON_BITS, reasons, strict=True):
                 if count:
                     tally.by_reason[reason] = tally.by_reason.get(reason, 0) + count
+
+
+def _kinds(recognized: pa.Table) -> list[str]:
+    """The kinds of the lines, of which those that are no object have none."""
+    return sorted(kind for kind in pc.unique(recognized["kind"]).to_pylist() if kind is not None)
+
+
+def _in_order_of_days(recognized: pa.Table, marks: pa.Table) -> Iterator[pa.Table]:
+    """The lines day after day, in parts that can be sorted in memory: wide rows hardly can be from disk."""
+    order = marks["position"].take(pc.sort_indices(marks["day"]))
+    for start in range(0, len(order), _SORTED_ROWS):
+        yield recognized.take(order.slice(start, _SORTED_ROWS))

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from pipelines.ingestion import lines, load
+from pipelines.ingestion import lines, load, store
 from pipelines.ingestion.load import ingest_files
 from pipelines.lake.connection import Lake
 from pipelines.settings import load_settings
@@ -54,6 +54,21 @@ def test_each_load_of_one_run_replaces_what_came_before_it(
     assert [(each.accepted, each.replaced) for each in results] == [(1, 1), (1, 1)]
     assert query(lake, "select user_id from lake.raw.events") == [("user-2",)]
     assert_reconciled(lake)
+
+
+def test_lines_of_many_days_are_stored_in_parts_in_the_order_of_their_days(
+    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "_SORTED_ROWS", 7)
+    events = [event(n, at=(AT - timedelta(days=n * 13 % 25)).isoformat()) for n in range(40)]
+    content = text(*events, *events[:3]) + "{\n"
+    [result] = ingest_files(lake, [write(tmp_path / "a.jsonl", content)], ingested_at=AT)
+    assert (result.lines, result.accepted, result.duplicates, result.rejected) == (44, 40, 3, 1)
+    assert_reconciled(lake)
+    stored = query(
+        lake, "select event_date::text from lake.raw.events where source_line between 4 and 40 order by rowid"
+    )
+    assert stored == sorted(stored)
 
 
 def test_the_personal_data_of_a_superseded_line_is_masked_too(
