@@ -152,6 +152,7 @@ def writing_steps(definitions: dg.Definitions) -> Iterator[dg.OpDefinition]:
 def test_every_step_writes_through_the_pool(definitions: dg.Definitions) -> None:
     steps = {step.name: step.pool for step in writing_steps(definitions)}
     assert set(steps) >= {"ingestion", "transformation", "audit_and_publish"}
+    assert steps.pop("ops__probes") is None, "probes only read, and are due while a run is writing"
     assert set(steps.values()) == {POOL}
 
 

@@ -47,32 +47,49 @@
 {%- endmacro %}
 
 
-{#- Days of `relation` (rows of operations) that the loads added or corrected, and the last ones shown, before and now. -#}
-{% macro days_of_operations(relation, loads) %}
-    {%- if not asks_the_lake() -%}{{ return({'days': [], 'since': none}) }}{%- endif -%}
+{#-
+    Days of `relation` (rows of operations) that the loads added or corrected, and the last ones shown, before and now. Beside
+    them `first`, the first day that is read: of these, or of a window that begins so many days before as_of.
+-#}
+{% macro days_of_operations(relation, loads, days_back) %}
+    {%- if not asks_the_lake() -%}{{ return({'days': [], 'since': none, 'first': '1970-01-01'}) }}{%- endif -%}
     {%- if loads.rebuild -%}{{ return(none) }}{%- endif -%}
     {%- set known = recall('operation_days_of_' ~ model.name) -%}
     {%- if known -%}{{ return(fromjson(known)) }}{%- endif -%}
     {%- set query -%}
-        select distinct cast(cast({{ counted_at() }} as date) as varchar) as day
-        from {{ relation }}
-        where load_id > {{ loads.since }} or closed_by_load_id > {{ loads.since }}
-        union
-        select cast({{ as_of_date() }} as varchar) as day
-        union
-        select '{{ loads.shown_until }}' as day
+        with changed as (
+            select cast({{ counted_at() }} as date) as day
+            from {{ relation }}
+            where load_id > {{ loads.since }} or closed_by_load_id > {{ loads.since }}
+            union
+            select {{ as_of_date() }} as day
+            union
+            select date '{{ loads.shown_until }}' as day
+        )
+
+        select
+            cast(day as varchar) as day,
+            cast(least(min(day) over (), {{ plus_days(as_of_date(), -days_back) }}) as varchar) as first_day
+        from changed
         order by day
     {%- endset -%}
-    {%- set days = queried_days(query) -%}
+    {%- set rows = run_query(query) -%}
+    {%- set days = {'days': rows.columns[0].values() | list, 'since': none, 'first': rows.columns[1].values()[0]} -%}
     {%- do remember('operation_days_of_' ~ model.name, tojson(days)) -%}
     {{ return(days) }}
 {% endmacro %}
 
 
-{% macro changed_probe_days(loads) %}{{ return(days_of_operations(ref('stg_service_probes'), loads)) }}{% endmacro %}
+{% macro changed_probe_days(loads) %}{{ return(days_of_operations(ref('stg_service_probes'), loads, 1)) }}{% endmacro %}
 
 
-{% macro changed_query_days(loads) %}{{ return(days_of_operations(ref('stg_query_costs'), loads)) }}{% endmacro %}
+{% macro changed_query_days(loads) %}{{ return(days_of_operations(ref('stg_query_costs'), loads, 29)) }}{% endmacro %}
+
+
+{#- Whether a statement can count on those days: none counts for a time after it was taken in. A literal, as in in_days. -#}
+{% macro can_count_in(days) -%}
+    {{ 'true' if days is none else "valid_from >= date '" ~ days.first ~ "'" }}
+{%- endmacro %}
 
 
 {#- How a value stands against the healthy range of its metric, joined as `dictionary`. -#}

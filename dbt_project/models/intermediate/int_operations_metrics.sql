@@ -1,6 +1,7 @@
 {{ config(materialized='view') }}
 
--- The metrics of the platform itself as rows of metric_values. A view, so that a landing batch waits for no nightly model.
+-- The metrics of the platform itself as rows of metric_values. A view, so that a landing batch waits for no model of the
+-- night.
 select
     'uptime_percent' as metric_id,
     breakdown,

@@ -124,6 +124,9 @@ select
     status,
     completeness_percent,
     coalesce(completeness_percent < 90, false) as is_incomplete,
-    greatest(0.0, least(precision_percent, completeness_percent)) as confidence_percent,
+    case
+        when coalesce(precision_percent, completeness_percent) is not null
+            then greatest(0.0, least(precision_percent, completeness_percent))
+    end as confidence_percent,
     as_of
 from judged

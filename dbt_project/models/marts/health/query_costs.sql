@@ -12,7 +12,7 @@ with statements as (
         seconds,
         cost
     from {{ ref('stg_query_costs') }}
-    where valid_to is null
+    where valid_to is null and {{ can_count_in(days) }}
 ),
 
 queries as (
@@ -67,7 +67,9 @@ judged as (
 divided as (
     select
         *,
-        case when cost_per_query_null_reason is null then {{ safe_divide('known_cost', 'queries') }} end as cost_per_query,
+        case
+            when cost_per_query_null_reason is null then {{ safe_divide('known_cost', 'queries') }}
+        end as cost_per_query,
         case when queries_missing_cost = 0 then known_cost end as cost
     from judged
 )

@@ -12,7 +12,7 @@ with statements as (
         coalesce(status_code between 200 and 299, false) as is_answered,
         response_ms
     from {{ ref('stg_service_probes') }}
-    where valid_to is null
+    where valid_to is null and {{ can_count_in(days) }}
 ),
 
 probes as (
