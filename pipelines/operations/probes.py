@@ -11,7 +11,7 @@ from datetime import datetime
 
 import duckdb
 
-from pipelines.errors import WorkFailedError
+from pipelines.errors import TrueliftError, WorkFailedError
 from pipelines.lake.connection import Lake
 from pipelines.lake.pinning import TARGET, published_views, quoted
 from pipelines.operations.log import append, known_services
@@ -41,15 +41,17 @@ class Probe:
 def probe(lake: Lake) -> tuple[Probe, ...]:
     """Ask every published view for a row and log the answers; reads the lake only, and waits for no writer.
 
-    When the lake can't be opened, the views that were probed before are down. Raises UserError when there is no lake,
-    WorkFailedError when the log can't be written.
+    When the lake can't be opened, or is gone, the views that were probed before are down; without any the error is raised.
+    Raises WorkFailedError when the log can't be written.
     """
     try:
         with lake.reader() as connection:
             found = tuple(_ask(connection, view) for view in sorted(published_views(connection)))
-    except (WorkFailedError, duckdb.Error, OSError):
-        started_at = now()
-        found = tuple(Probe(view, started_at, UNREACHABLE, None) for view in known_services(lake.settings))
+    except (TrueliftError, duckdb.Error, OSError):
+        known, started_at = known_services(lake.settings), now()
+        if not known:
+            raise
+        found = tuple(Probe(view, started_at, UNREACHABLE, None) for view in known)
     try:
         append(lake.settings, "service_probes", [_row(each) for each in found])
     except (sqlite3.Error, OSError) as error:

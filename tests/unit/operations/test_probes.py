@@ -45,9 +45,11 @@ def test_a_view_that_takes_long_is_not_waited_for(lake: Lake) -> None:
 def test_when_the_lake_is_gone_its_views_are_down(lake: Lake) -> None:
     publish(lake, sound=SOUND)
     probe(lake)
-    Path(lake.settings.catalog_url).write_bytes(b"no catalog")
-    [found] = probe(lake)
-    assert (found.service, found.status_code, found.response_ms) == ("sound", 503, None)
+    catalog = Path(lake.settings.catalog_url)
+    for damage in (lambda: catalog.write_bytes(b"no catalog"), catalog.unlink):
+        damage()
+        [found] = probe(lake)
+        assert (found.service, found.status_code, found.response_ms) == ("sound", 503, None)
 
 
 def test_without_a_lake_there_is_nothing_to_probe(lake: Lake) -> None:
