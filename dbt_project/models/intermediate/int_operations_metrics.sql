@@ -1,7 +1,7 @@
 {{ config(materialized='view') }}
 
--- The metrics of the platform itself as rows of metric_values. A view, so that a landing batch waits for no model of the
--- night.
+-- The metrics of the platform itself as rows of metric_values. A view, so that a landing batch does not wait for the
+-- models of the night.
 select
     'uptime_percent' as metric_id,
     breakdown,
