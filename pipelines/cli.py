@@ -152,6 +152,27 @@ def sql(
 
 
 @app.command()
+def probe() -> None:
+    """Ask every published view for a row, and log how it answered."""
+    from pipelines.operations.probes import ANSWER_SECONDS
+    from pipelines.operations.probes import probe as work
+
+    found = work(_lake())
+    if not found:
+        console.print("Nothing has been published yet.")
+        return
+    table = Table("view", "status", "ms")
+    for each in found:
+        table.add_row(
+            each.service, str(each.status_code), "" if each.response_ms is None else f"{each.response_ms:.1f}"
+        )
+    console.print(table)
+    down = [each.service for each in found if not each.is_ok]
+    if down:
+        raise WorkFailedError(f"{len(down)} of {len(found)} views did not answer well within {ANSWER_SECONDS:g} s.")
+
+
+@app.command()
 def simulate(
     out: Annotated[Path, typer.Option("--out", help="Folder to write to.")],
     seed: Annotated[int, typer.Option(help="Equal seeds give equal bytes.")] = 7,

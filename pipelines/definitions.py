@@ -19,7 +19,8 @@ from pipelines.automation.sensors import landing_sensor
 from pipelines.ingestion.assets import ingestion_assets, landing_spec, touched_days_asset
 from pipelines.lake.assets import maintenance_asset, published_assets, real_time_checks
 from pipelines.lake.connection import Lake
-from pipelines.lake.pinning import SOURCE
+from pipelines.lake.pinning import SOURCE, TARGET
+from pipelines.operations.assets import probes_asset, probes_sensor
 from pipelines.settings import Settings, load_settings
 from pipelines.transformation.assets import (
     Manifest,
@@ -64,6 +65,7 @@ def build_definitions(overrides: Overrides | None = None) -> Definitions:
     marts = [spec for spec in transformation.specs if spec.key.path[0] == SOURCE]
     published = published_assets(marts, suites, POOL)
     maintenance = maintenance_asset(POOL)
+    probes = probes_asset(sorted(key for key in published.keys if key.path[0] == TARGET))
 
     taken_in, readable = AssetSelection.assets(ingestion), AssetSelection.assets(published)
     slow_checks = nightly_checks(manifest) | (set(published.check_keys) - real_time_checks(suites))
@@ -72,10 +74,13 @@ def build_definitions(overrides: Overrides | None = None) -> Definitions:
     days = job("recompute_days", AssetSelection.assets(touched_days, transformation) | readable)
     upkeep = job("maintenance", AssetSelection.assets(maintenance))
     return Definitions(
-        assets=[landing_spec(), build_log_spec(), ingestion, touched_days, transformation, published, maintenance],
+        assets=[
+            *(landing_spec(), build_log_spec(), ingestion, touched_days),
+            *(transformation, published, maintenance, probes),
+        ],
         jobs=[refresh, nightly, days, upkeep],
         schedules=[schedule(nightly), schedule(upkeep)],
-        sensors=[landing_sensor(refresh, nightly), failure_alert()],
+        sensors=[landing_sensor(refresh, nightly), failure_alert(), probes_sensor()],
         resources={"lake": Lake(settings)},
         executor=given.executor or _executor(settings),
     )

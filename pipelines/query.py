@@ -16,6 +16,7 @@ from rich.table import Table
 
 from pipelines.errors import UserError
 from pipelines.lake.connection import Lake
+from pipelines.operations.queries import logged
 
 Format = Literal["table", "csv", "json"]
 
@@ -29,7 +30,7 @@ def print_query(lake: Lake, sql: str, form: Format, console: Console) -> None:
     A table shows the first rows only and says so; csv and json stream all of them. Raises UserError with DuckDB's
     message for a query that fails, and for one that would write.
     """
-    with lake.reader() as connection:
+    with lake.reader() as connection, logged(lake.settings, "sql", "truelift sql"):
         connection.execute("use lake.published")
         try:
             if not connection.extract_statements(sql):

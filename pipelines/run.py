@@ -11,10 +11,12 @@ from pathlib import Path
 import duckdb
 
 from pipelines.ingestion.files import is_known, ready_files
-from pipelines.ingestion.load import LoadResult, Progress, ingest_files
+from pipelines.ingestion.load import LoadResult, Progress, open_ingestion
+from pipelines.ingestion.operations import take_operations
 from pipelines.lake.audit import Audit, audit
 from pipelines.lake.connection import Lake
 from pipelines.lake.publishing import Publication, current_version, publish
+from pipelines.operations.queries import logged_step
 from pipelines.transformation.build import Build, Node, build
 from pipelines.transformation.build import Progress as BuildProgress
 from quality.checks import CheckResult
@@ -41,14 +43,15 @@ class Run:
     publication: Publication
 
 
+@logged_step("ingestion")
 def take_landing(
     lake: Lake, *, as_of: datetime, at: datetime, backfill: bool = False, progress: Progress | None = None
 ) -> Landing:
-    """Take in what lies ready in the landing folder at the instant ``at``, as ingested at ``as_of``."""
-    with lake.writing():  # or another run takes the files away after they are listed
-        files = ready_files(lake.settings, at)
-        known = [path for path in files if is_known(path)]
-        results = ingest_files(lake, known, ingested_at=as_of, backfill=backfill, progress=progress)
+    """Take in what lies ready in the landing folder at the instant ``at``, and the operations log, as of ``as_of``."""
+    with open_ingestion(lake, ingested_at=as_of, backfill=backfill, progress=progress) as ingestion:
+        files = ready_files(lake.settings, at)  # under the lock, or another run takes them away once they are listed
+        results = take_operations(ingestion, lake.settings)
+        results += ingestion.load_files([path for path in files if is_known(path)])
     return Landing(tuple(results), tuple(path for path in files if not is_known(path)))
 
 

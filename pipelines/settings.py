@@ -5,12 +5,14 @@ Everything else receives a :class:`Settings` value or an instant; so a run is a 
 
 from __future__ import annotations
 
+import getpass
 import os
 import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 
 from pipelines.errors import UserError
@@ -43,6 +45,8 @@ class Settings:
     threads: int = 2
     memory_limit: str = "2GB"
     writer_lock_timeout_seconds: float = 600.0
+    compute_price_per_hour: Decimal = Decimal("0.10")
+    actor: str = ""
     alert_webhook: str = field(default="", repr=False)
 
     @property
@@ -79,6 +83,11 @@ class Settings:
     def logs(self) -> Path:
         """Folder of log files and of dbt's target artifacts."""
         return self.home / "logs"
+
+    @property
+    def operations_log(self) -> Path:
+        """What the platform ran and how it answered, until a run takes it into the lake."""
+        return self.logs / "operations.sqlite"
 
     @property
     def has_sqlite_catalog(self) -> bool:
@@ -129,6 +138,9 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     memory = env.get("TRUELIFT_MEMORY_LIMIT") or "2GB"
     if not re.fullmatch(r"\d+(\.\d+)?\s?([KMGT]i?B)", memory):
         raise UserError(f"TRUELIFT_MEMORY_LIMIT is {memory!r}.", "Give a size such as 2GB or 512MiB.")
+    price = env.get("TRUELIFT_COMPUTE_PRICE_PER_HOUR") or "0.10"
+    if not re.fullmatch(r"\d{1,6}(\.\d{1,6})?", price):
+        raise UserError(f"TRUELIFT_COMPUTE_PRICE_PER_HOUR is {price!r}.", "Give an amount such as 0.10.")
     return Settings(
         home=home,
         catalog_url=_path_or_url("TRUELIFT_CATALOG", env.get("TRUELIFT_CATALOG") or f"{home}/lake/catalog.sqlite"),
@@ -150,6 +162,8 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         threads=_integer(env, "TRUELIFT_THREADS", min(os.cpu_count() or 1, 8), minimum=1),
         memory_limit=memory,
         writer_lock_timeout_seconds=float(_integer(env, "TRUELIFT_LOCK_TIMEOUT_SECONDS", 600, minimum=0)),
+        compute_price_per_hour=Decimal(price),
+        actor=env.get("TRUELIFT_ACTOR") or _login(),
         alert_webhook=env.get("TRUELIFT_ALERT_WEBHOOK", ""),
     )
 
@@ -176,6 +190,14 @@ def parse_instant(text: str) -> datetime:
     if instant.year not in _YEARS:
         raise UserError(f"{text!r} lies too far away.", f"Give a year from {_YEARS.start} to {_YEARS.stop - 1}.")
     return instant.astimezone(UTC) if instant.tzinfo else instant.replace(tzinfo=UTC)
+
+
+def _login() -> str:
+    """Name of the user of this process; empty in a container that knows none."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return ""
 
 
 def _make_key(path: Path) -> None:

@@ -4,3 +4,4 @@
 {% macro last_load_id() -%}{{ run_input('last_load_id') }}{%- endmacro %}
 {% macro base_currency() -%}{{ run_input('base_currency') }}{%- endmacro %}
 {% macro lookback_seconds() -%}{{ run_input('lookback_seconds') }}{%- endmacro %}
+{% macro compute_price_per_hour() -%}{{ run_input('compute_price_per_hour') }}{%- endmacro %}

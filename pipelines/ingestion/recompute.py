@@ -9,8 +9,10 @@ from pipelines.errors import UserError
 from pipelines.ingestion.load import LoadResult, open_ingestion
 from pipelines.ingestion.references import ReferenceCounts
 from pipelines.lake.connection import Lake
+from pipelines.operations.queries import logged_step
 
 
+@logged_step("recompute_days")
 def request_days(lake: Lake, days: Sequence[date], *, as_of: datetime) -> LoadResult:
     """Mark ``days``, every user seen on them, their spend and their rates as touched, so that the next build of any
     model computes them again.

@@ -56,6 +56,22 @@ _CHARTS: Mapping[str, tuple[str, str]] = {
             and period_end > $as_of::date - 90 order by period_end
         """,
     ),
+    "service_uptime": (
+        "95th percentile of the milliseconds in which views answered per day, last 90 days",
+        """
+        select period_end, p95_response_ms from lake.published.service_uptime
+        where breakdown = 'overall' and period_kind = 'daily' and p95_response_ms is not null
+            and period_end > $as_of::date - 90 order by period_end
+        """,
+    ),
+    "query_costs": (
+        "Cost of all queries per day, last 90 days",
+        """
+        select period_end, cost::double from lake.published.query_costs
+        where breakdown = 'overall' and period_kind = 'daily' and cost is not null
+            and period_end > $as_of::date - 90 order by period_end
+        """,
+    ),
 }
 """Title and query (day, value) of the picture that a published table shows of itself."""
 

@@ -11,6 +11,7 @@ from typing import Literal
 import duckdb
 
 from pipelines.lake.connection import Lake, transaction
+from pipelines.operations.queries import logged_step
 from quality.checks import CheckResult, Suite, run_real_time_checks
 from quality.data_docs import write_data_docs
 from quality.suites import SUITES
@@ -46,6 +47,7 @@ class Audit:
         return tuple(result for result in self.results if not result.passed and not result.blocks)
 
 
+@logged_step("audit")
 def audit(
     lake: Lake,
     *,

@@ -21,6 +21,7 @@ from pipelines.errors import WorkFailedError
 from pipelines.lake.connection import Lake
 from pipelines.lake.pinning import METADATA
 from pipelines.lake.publishing import pinned_versions
+from pipelines.operations.queries import logged_step
 
 REWRITE_THRESHOLD = 0.2
 """Share of deleted rows from which a file is written anew."""
@@ -64,6 +65,7 @@ class MaintenanceReport:
     seconds: float
 
 
+@logged_step("maintenance")
 def maintain(lake: Lake, as_of: datetime, *, at_once: bool = False) -> MaintenanceReport:
     """Tidy the whole lake, as one writer; ages are counted back from ``as_of``.
 

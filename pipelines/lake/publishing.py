@@ -16,6 +16,7 @@ from pipelines.errors import UserError, WorkFailedError
 from pipelines.lake.audit import Audit, failing_checks
 from pipelines.lake.connection import Lake, transaction
 from pipelines.lake.pinning import METADATA, SOURCE, TARGET, published_views, quoted, view_statements
+from pipelines.operations.queries import logged_step
 from quality.checks import counted
 
 ROLLBACK_TARGETS = 10
@@ -66,6 +67,7 @@ def current_version(connection: duckdb.DuckDBPyConnection) -> int:
     return int(row[0])
 
 
+@logged_step("publish")
 def publish(lake: Lake, audit: Audit, at: datetime) -> Publication:
     """Give readers the marts of the audited version; ``at`` is the instant of publishing.
 

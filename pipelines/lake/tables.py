@@ -172,6 +172,8 @@ REFERENCES: Mapping[str, tuple[tuple[str, ...], Mapping[str, str]]] = {
             "query_id": "varchar",
             "started_at": "timestamp",
             "engine": "varchar",
+            "name": "varchar",
+            "actor": "varchar",
             "seconds": "double",
             "bytes": "bigint",
             "cost": "decimal(18,4)",

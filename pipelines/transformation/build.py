@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import duckdb
 from pipelines.errors import DISK_FULL, FREE_SPACE, UserError, WorkFailedError, is_disk_full
 from pipelines.lake.connection import Lake
 from pipelines.lake.tables import create_tables
+from pipelines.operations.queries import Query, log_queries
 from pipelines.settings import Settings
 from pipelines.transformation.invocation import STATUS, Progress, parse, run, target_folder
 from pipelines.transformation.project import Project, project_of
@@ -112,6 +113,7 @@ def build(
         plan = _plan(connection, project, select, full_refresh)
         with active(session):
             results = run(settings, plan.arguments, manifest, on_progress)
+        log_queries(settings, [query for result in results for query in _queries(result)])
         if not results:
             raise UserError(f"No dbt model matches {' '.join(select)!r}.", "Name a model, or tag:real_time.")
         set_variables(connection, session, last_load_id(connection))
@@ -193,6 +195,13 @@ def _node(connection: duckdb.DuckDBPyConnection, result: Any) -> Node:
         sample=_sample(connection, node.compiled_code) if kind == "test" and result.failures else (),
         tested=tuple(node.depends_on.nodes) if kind == "test" else (),
     )
+
+
+def _queries(result: Any) -> Iterator[Query]:
+    """The node as it ran; none when it was skipped."""
+    for step in result.timing:
+        if step.name == "execute" and step.started_at is not None:
+            yield Query("dbt", result.node.name, step.started_at.replace(tzinfo=UTC), result.execution_time)
 
 
 def _count(connection: duckdb.DuckDBPyConnection, relation: str) -> int:

@@ -24,7 +24,11 @@ def project_of(manifest: Any, settings: Settings) -> Project:
     """Read the project off dbt's manifest."""
     built = [node for node in manifest.nodes.values() if node.resource_type in ("model", "seed")]
     relations = {(node.schema, node.alias) for node in built if node.config.materialized != "ephemeral"}
-    shaping = [settings.base_currency, str(settings.attribution_lookback_days)]
+    shaping = [
+        settings.base_currency,
+        str(settings.attribution_lookback_days),
+        str(settings.compute_price_per_hour),
+    ]
     digest = hashlib.sha256("\n".join([*shaping, *sorted(_code(manifest, built))]).encode())
     return Project(digest.hexdigest()[:16], frozenset(relations))
 

@@ -60,6 +60,7 @@ def set_variables(connection: duckdb.DuckDBPyConnection, session: Session, load_
         "last_load_id": (load_id, "bigint"),
         "base_currency": (session.settings.base_currency, "varchar"),
         "lookback_seconds": (session.settings.attribution_lookback_days * 86_400, "bigint"),
+        "compute_price_per_hour": (session.settings.compute_price_per_hour, "decimal(18, 6)"),
         "project": (session.project, "varchar"),
     }
     for name, (value, kind) in inputs.items():

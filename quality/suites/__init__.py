@@ -26,8 +26,10 @@ from quality.suites import (
     metric_dictionary,
     metric_values,
     payback_curve,
+    query_costs,
     roi_deep_dive,
     segment_economics,
+    service_uptime,
 )
 
 SUITES: tuple[Suite, ...] = (
@@ -49,6 +51,8 @@ SUITES: tuple[Suite, ...] = (
     metric_values.SUITE,
     metric_dictionary.SUITE,
     data_freshness.SUITE,
+    service_uptime.SUITE,
+    query_costs.SUITE,
     executive_kpis.SUITE,
     campaign_leaderboard.SUITE,
     campaign_detail_segments.SUITE,

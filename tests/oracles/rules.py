@@ -21,6 +21,7 @@ PERCENT = {
     "repeat_purchase_rate",
     "gross_margin_percent",
     "cohort_retention",
+    "uptime_percent",
 }
 HEALTHY = {metric.metric_id: (metric.healthy_min, metric.healthy_max) for metric in SPECIFIED}
 NESTED = ("1d", "7d", "30d", "90d")

@@ -35,6 +35,8 @@ COLUMNS = {
     "customers": ["user_id", "signup_date"],
     "products": ["product_id", "unit_cost", "currency"],
     "order_items": ["order_id", "product_id", "quantity", "unit_cost", "currency"],
+    "service_probes": ["probe_id", "service", "started_at", "status_code", "response_ms"],
+    "query_costs": ["query_id", "started_at", "engine", "name", "seconds", "cost"],
 }
 
 
@@ -176,6 +178,26 @@ class World:
         """Units of a product in an order; without a cost it is the product's."""
         row = {"order_id": id_of(order), "product_id": product, "quantity": quantity}
         self._row("order_items", {**row, "unit_cost": cost, "currency": currency})
+
+    def probe(
+        self, name: str, service: str | None, at: datetime | None, status: int | None = 200, ms: float | None = 20
+    ) -> None:
+        """A probe of a service and how it was answered."""
+        about = {"service": service, "started_at": at, "status_code": status, "response_ms": ms}
+        self._row("service_probes", {"probe_id": name, **about})
+
+    def query(
+        self,
+        name: str,
+        at: datetime | None,
+        *,
+        engine: str | None = "dbt",
+        seconds: float | None = None,
+        cost: float | None = None,
+    ) -> None:
+        """A query with what it took or cost."""
+        about = {"started_at": at, "engine": engine, "name": name, "seconds": seconds, "cost": cost}
+        self._row("query_costs", {"query_id": name, **about})
 
     def judged(self, loads: int | None = None, *, from_shop: bool = False) -> tuple[IngestionOracle, References]:
         """What the oracles make of the first loads, or of all.

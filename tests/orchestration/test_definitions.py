@@ -152,6 +152,7 @@ def writing_steps(definitions: dg.Definitions) -> Iterator[dg.OpDefinition]:
 def test_every_step_writes_through_the_pool(definitions: dg.Definitions) -> None:
     steps = {step.name: step.pool for step in writing_steps(definitions)}
     assert set(steps) >= {"ingestion", "transformation", "audit_and_publish"}
+    assert steps.pop("ops__probes") is None, "probes only read, and are due while a run is writing"
     assert set(steps.values()) == {POOL}
 
 
@@ -172,7 +173,7 @@ def test_they_work_by_themselves(definitions: dg.Definitions) -> None:
     repository = definitions.get_repository_def()
     sensors = {sensor.name: sensor.default_status for sensor in repository.sensor_defs}
     schedules = {schedule.name: schedule for schedule in repository.schedule_defs}
-    assert sensors == dict.fromkeys(("landing", "failure_alert"), dg.DefaultSensorStatus.RUNNING)
+    assert sensors == dict.fromkeys(("landing", "failure_alert", "probes"), dg.DefaultSensorStatus.RUNNING)
     assert schedules.keys() == {"nightly_schedule", "maintenance_schedule"}
     assert {each.default_status for each in schedules.values()} == {dg.DefaultScheduleStatus.RUNNING}
     assert {each.execution_timezone for each in schedules.values()} == {"UTC"}

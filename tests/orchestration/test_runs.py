@@ -18,7 +18,8 @@ import pytest
 from models_ml.simulation import World, write_company
 from pipelines.definitions import Overrides, build_definitions
 from pipelines.lake.connection import Lake
-from pipelines.settings import load_settings
+from pipelines.operations.log import waiting
+from pipelines.settings import load_settings, now
 from quality.checks import RowsCheck, Suite
 from quality.contracts import load_contract
 
@@ -154,6 +155,14 @@ def test_the_first_night_carries_the_landing_folder_to_the_published_marts(deplo
     assert {"raw/events", "ops/load_log", "marts/campaign_performance", "published/campaign_performance"} <= written
     assert result.get_asset_check_evaluations()
     assert all(check.passed for check in result.get_asset_check_evaluations() if check.severity.value == "ERROR")
+
+
+def test_what_a_run_does_is_logged(deployment: Deployment) -> None:
+    _, logged = waiting(deployment.settings, "query_costs", now())
+    seconds = {(row["engine"], row["name"]): row["seconds"] for row in logged}
+    assert seconds.keys() >= {("python", step) for step in ("ingestion", "audit", "publish")}
+    assert seconds.keys() >= {("dbt", node) for node in ("int_orders", "metric_values", "metric_values_key")}
+    assert all(0 < each < 600 for each in seconds.values())
 
 
 def test_materializations_tell_rows_bytes_and_seconds(deployment: Deployment) -> None:

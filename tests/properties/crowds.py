@@ -44,6 +44,7 @@ def crowd(seed: int, *, loads: int = 4, events: int = 500, emits_conversions: bo
     for number in range(loads):
         world.into(number)
         _goods_and_signups(world, random.Random(f"{seed} {number}"), is_last=number == loads - 1)
+        _operations(world, random.Random(f"{seed} operations {number}"), landed[number])
     return world
 
 
@@ -76,6 +77,20 @@ def _goods_and_signups(world: World, dice: random.Random, *, is_last: bool) -> N
                 world.item(f"user-{user}-{order}", f"product-{dice.randrange(3)}", quantity=dice.randrange(4), **goods)
         if dice.random() < 0.5:
             world.customer(f"user-{user}", dice.choice([None, _day(-40), _day(0), _day(3), _day(20)]))
+
+
+def _operations(world: World, dice: random.Random, load: Load) -> None:
+    """Probes and queries of a few services and engines, some said again, some by clocks that are wrong."""
+    for number in range(25):
+        back = timedelta(hours=dice.choice([0, 1, 23, 24, 25, 24 * 8, 24 * 29, 24 * 31]), minutes=dice.randrange(3))
+        ahead = timedelta(days=400) if dice.random() < 0.02 else timedelta()
+        at = load.ingested_at - back + ahead
+        again = dice.randrange(100)
+        status, ms = dice.choice([200, 200, 200, 503, None]), dice.choice([3, 999.9, 1000, 2500, None])
+        world.probe(f"probe-{again}", f"service-{dice.randrange(3)}", at, status, ms)
+        seconds, cost = dice.choice([None, 0.004, 12.25]), dice.choice([None, None, 0, 0.0123])
+        engine = f"engine-{dice.randrange(3)}"
+        world.query(f"query-{number}-{again}", at, engine=engine, seconds=seconds or (None if cost else 1), cost=cost)
 
 
 def _event(world: World, dice: random.Random, load: Load, emits_conversions: bool) -> None:

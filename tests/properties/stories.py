@@ -370,6 +370,40 @@ def cohorts(w: World) -> None:
     w.customer("cohort-6", date(2022, 3, 1))
 
 
+def probes(w: World) -> None:
+    """The day before 18:00 of 10 March; a second is in time, a clock ahead spoils a day, corrections come late."""
+    for load, end in ((HISTORY, AS_OF - timedelta(days=3)), (LATE, AS_OF - timedelta(days=1)), (TODAY, AS_OF)):
+        w.into(load)
+        for n, (status, ms) in enumerate([(200, 1000), (204, 1000.001), (500, 3), (None, None), (200, None), (301, 9)]):
+            w.probe(f"{load}-{n}", "shop", end - hours(n), status, ms)
+    w.probe("edge", "shop", AS_OF - hours(24))
+    w.probe("edge+", "shop", AS_OF - hours(24) + timedelta(microseconds=1))
+    w.probe("nameless", None, AS_OF - hours(1))
+    w.probe("before-it-was-asked", "shop", AS_OF - hours(1), 200, -1)
+    w.probe("barely-ahead", "barely", AS_OF + timedelta(minutes=5))
+    w.into(LATE)
+    w.probe("ahead", "ahead", AS_OF + timedelta(days=300))
+    w.probe("timeless", "timeless", None)
+    w.into(CORRECTIONS)
+    w.probe(f"{HISTORY}-2", "shop", AS_OF - timedelta(days=3) - hours(2))
+    w.probe("moved", "shop", AS_OF - timedelta(days=2))
+
+
+def queries(w: World) -> None:
+    """Thirty days that end with 10 March begin on 10 February."""
+    w.query("first", midnight("2024-02-10"), seconds=1.5)
+    w.query("too-old", midnight("2024-02-10") - SECOND, cost=5)
+    w.query("stated", midnight("2024-03-01"), engine="warehouse", seconds=9, cost=0.25)
+    w.query("tiny", midnight("2024-03-01"), seconds=0.000004)
+    w.query("free", midnight("2024-03-02"), engine=None, cost=0)
+    w.query("priceless", midnight("2024-03-03"), engine="lost")
+    w.into(LATE)
+    w.query("late", midnight("2024-03-03") + hours(3), seconds=3600)
+    w.query("ahead", AS_OF + timedelta(days=9), seconds=2)
+    w.into(CORRECTIONS)
+    w.query("priceless", midnight("2024-03-04"), engine="lost", seconds=7)
+
+
 STORIES: tuple[Callable[[World], None], ...] = (
     no_clicks,
     one_user,
@@ -393,4 +427,6 @@ STORIES: tuple[Callable[[World], None], ...] = (
     customer_lives,
     margins,
     cohorts,
+    probes,
+    queries,
 )

@@ -24,6 +24,7 @@ from tests.oracles.customer_tables import customer_discrepancies, customer_rows
 from tests.oracles.customers_oracle import CustomersOracle
 from tests.oracles.ingestion_oracle import IngestionOracle
 from tests.oracles.metrics_oracle import Key, MetricsOracle, MetricValue
+from tests.oracles.operations_oracle import operations_discrepancies
 from tests.oracles.references import References
 from tests.oracles.rules import broken_rules
 from tests.oracles.world import World
@@ -88,9 +89,11 @@ def test_stories_come_out_as_told_after_each_load(settings: Settings, lake: Lake
         ingest_files(lake, load.write(tmp_path, number), ingested_at=load.ingested_at, backfill=load.backfill)
         build(settings, load.ingested_at).raise_if_failed()
         assert differences(lake, *world.judged(number), load.ingested_at) == [], f"after load {number}"
+        assert operations_discrepancies(lake, world.loads[:number], load.ingested_at) == [], f"after load {number}"
     later = world.as_of + timedelta(days=25)
     build(settings, later).raise_if_failed()
     assert differences(lake, *world.judged(), later) == [], "after days without a load"
+    assert operations_discrepancies(lake, world.loads, later) == [], "after days without a load"
 
 
 @pytest.mark.slow
@@ -100,6 +103,7 @@ def test_a_crowd_comes_out_in_whatever_order_it_lands(settings: Settings, lake: 
         ingest_files(lake, load.write(tmp_path, number), ingested_at=load.ingested_at, backfill=load.backfill)
         build(settings, load.ingested_at).raise_if_failed()
         assert differences(lake, *world.judged(number), load.ingested_at) == [], f"after load {number}"
+        assert operations_discrepancies(lake, world.loads[:number], load.ingested_at) == [], f"after load {number}"
     incremental = values_in(lake, MARTS), customer_rows(lake)
     build(settings, world.as_of, full_refresh=True).raise_if_failed()
     assert (values_in(lake, MARTS), customer_rows(lake)) == incremental
@@ -119,6 +123,8 @@ def test_a_real_time_refresh_brings_the_real_time_metrics_up_to_date(
         before = nightly_values(lake) if between else {}
         build(settings, load.ingested_at, select=("tag:real_time",) if between else ()).raise_if_failed()
         found = differences(lake, *world.judged(number), load.ingested_at, only=REAL_TIME if between else None)
+        known = ("uptime_percent",) if between else ("uptime_percent", "cost_per_query")
+        found += operations_discrepancies(lake, world.loads[:number], load.ingested_at, metrics=known)
         assert found == [], f"after load {number}"
         assert not between or nightly_values(lake) == before, "what is computed at night stays"
 

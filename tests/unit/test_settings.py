@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,8 @@ _GOOD = {
     "TRUELIFT_THREADS": "3",
     "TRUELIFT_MEMORY_LIMIT": "1.5 GiB",
     "TRUELIFT_LOCK_TIMEOUT_SECONDS": "5",
+    "TRUELIFT_COMPUTE_PRICE_PER_HOUR": "0.375",
+    "TRUELIFT_ACTOR": "ann",
     "TRUELIFT_ALERT_WEBHOOK": "https://hooks.example/secret",
 }
 
@@ -59,6 +62,8 @@ def test_every_variable_is_heard(tmp_path: Path) -> None:
         threads=3,
         memory_limit="1.5 GiB",
         writer_lock_timeout_seconds=5.0,
+        compute_price_per_hour=Decimal("0.375"),
+        actor="ann",
         alert_webhook="https://hooks.example/secret",
     )
     assert not settings.has_sqlite_catalog
@@ -86,6 +91,8 @@ def test_paths_are_made_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     [
         ("TRUELIFT_BASE_CURRENCY", "euro", "ISO 4217"),
         ("TRUELIFT_MEMORY_LIMIT", "much", "2GB or 512MiB"),
+        ("TRUELIFT_COMPUTE_PRICE_PER_HOUR", "-1", "such as 0.10"),
+        ("TRUELIFT_COMPUTE_PRICE_PER_HOUR", "10 cents", "such as 0.10"),
         ("TRUELIFT_THREADS", "0", "from 1 to"),
         ("TRUELIFT_THREADS", "two", "whole number"),
         ("TRUELIFT_MAX_EVENT_AGE_DAYS", "-1", "from 1 to 100000"),

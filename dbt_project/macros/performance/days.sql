@@ -49,9 +49,13 @@
 {% endmacro %}
 
 
-{#- Days whose metric values may differ; a day's number of events also is what the same weekday is later measured by. -#}
+{#-
+    Days whose metric values may differ; a day's number of events also is what the same weekday is later measured by. The
+    platform's own metrics are computed by other runs too, and tell by their as_of.
+-#}
 {% macro changed_metric_days(loads) %}
     {%- set volumes = ref('int_daily_volumes') -%}
+    {%- set operations = ref('int_operations_metrics') -%}
     {%- set changed = changed_performance_days(loads) -%}
     {%- if not asks_the_lake() or changed is none -%}{{ return(changed) }}{%- endif -%}
     {%- set query -%}
@@ -59,6 +63,19 @@
         from {{ volumes }}
         cross join (values (0), (1), (2), (3), (4)) as later (weeks)
         where load_id > {{ loads.since }}
+
+        union
+
+        select cast(period_start as varchar) as day
+        from {{ operations }}
+        where
+            period_kind = 'daily'
+            and as_of >= (
+                select least(max(as_of), {{ as_of() }})
+                from {{ source('ops', 'build_log') }}
+                where model = '{{ model.name }}'
+            )
+
         order by day
     {%- endset -%}
     {{ return({'days': (changed.days + queried_days(query).days) | unique | sort, 'since': changed.since}) }}

@@ -25,6 +25,16 @@ A_CAMPAIGN = "campaign_id = (select campaign_id from lake.marts.campaign_perform
 A_METRIC = f"metric_id = 'ctr' and window_label = '30d' and breakdown = 'campaign' and replace(breakdown_key, '-', '') = (select replace(campaign_id::varchar, '-', '') from lake.marts.campaign_performance where {A_CAMPAIGN} limit 1)"
 A_CUSTOMER = "user_id = (select min(user_id) from lake.{table})"
 
+PROBES = """probe_id,service,started_at,status_code,response_ms
+1,shop,2025-06-30T12:00:00Z,200,40
+2,shop,2025-06-30T12:01:00Z,500,
+3,mart,2025-06-29T12:00:00Z,200,1200
+"""
+QUERIES = """query_id,started_at,engine,name,seconds,cost
+1,2025-06-30T12:00:00Z,dbt,a_model,3600,
+2,2025-06-29T12:00:00Z,warehouse,a_dashboard,2,0.25
+"""
+
 WRONG = [
     ("ops.load_log", "update lake.{table} set rejected = rejected + 1 where load_id = 1", "every_line_is_accounted_for"),
     ("raw.quarantine", "delete from lake.{table} where source_line = (select min(source_line) from lake.{table})", "quarantine_holds_every_refused_line"),
@@ -91,6 +101,13 @@ WRONG = [
     ("marts.engagement_heatmap", "update lake.{table} set clicks = clicks + 1 where segment = 'all'", "segments_sum_to_all"),
     ("marts.roi_deep_dive", "update lake.{table} set increment_percent = increment_percent + 0.01", "conversions_are_metric_18"),
     ("marts.data_freshness", "update lake.{table} set events = events + 1 where event_type = 'all'", "counts_every_event"),
+    ("marts.service_uptime", "update lake.{table} set probes = probes + 1 where period_kind = 'daily' and breakdown = 'overall'", "has_every_probe"),
+    ("marts.service_uptime", "delete from lake.{table} where breakdown = 'service' and period_kind = 'window'", "services_sum_to_the_whole"),
+    ("marts.service_uptime", "update lake.{table} set uptime_percent = 99.9", "agrees_with_metric_values"),
+    ("marts.query_costs", "delete from lake.{table} where period_kind = 'daily' and breakdown = 'overall'", "has_every_query"),
+    ("marts.query_costs", "update lake.{table} set cost = cost + 0.01 where breakdown = 'engine'", "groups_sum_to_the_whole"),
+    ("marts.query_costs", "update lake.{table} set queries = queries + 1 where breakdown = 'query' and period_kind = 'window'", "window_is_the_sum_of_its_days"),
+    ("marts.query_costs", "update lake.{table} set cost_per_query = 2 * cost_per_query", "agrees_with_metric_values"),
 ]  # fmt: skip
 
 
@@ -100,6 +117,8 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBP
     folder = tmp_path_factory.mktemp("company")
     lake = Lake(load_settings({"TRUELIFT_HOME": str(folder / "home")}).prepare())
     write_company(World(end=AS_OF, seed=11, days=40, customers=150, events=4_000), load_contract(), folder / "files")
+    (folder / "files" / "service_probes.csv").write_text(PROBES)
+    (folder / "files" / "query_costs.csv").write_text(QUERIES)
     files: list[Path] = sorted(path for path in (folder / "files").iterdir() if path.is_file())
     ingest_files(lake, files, ingested_at=AS_OF, backfill=True)
     build(lake.settings, AS_OF).raise_if_failed()

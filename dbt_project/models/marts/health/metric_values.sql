@@ -35,6 +35,9 @@ long_values as (
     select * from {{ ref('int_nightly_metrics') }}
     {{ "where period_kind <> 'daily'" if not is_nightly() }}
     union all
+    select * from {{ ref('int_operations_metrics') }}
+    where period_kind = 'window' or {{ in_days('period_start', days) }}
+    union all
     select
         'data_freshness_minutes' as metric_id,
         case when event_type = 'all' then 'overall' else 'event_type' end as breakdown,
@@ -80,12 +83,7 @@ judged as (
         long_values.*,
         dictionary.metric_number,
         100 * {{ safe_divide('volumes.received', 'volumes.expected') }} as completeness_percent,
-        case
-            when long_values.value is null then null
-            when long_values.value < dictionary.healthy_min then 'below'
-            when long_values.value > dictionary.healthy_max then 'above'
-            else 'in_range'
-        end as status,
+        {{ metric_status('long_values.value') }} as status,
         -- How small the half-width of the 95 % interval is beside the value, where there is an interval: of measured
         -- effects their own, of shares Wald's.
         case
@@ -104,7 +102,10 @@ judged as (
     from long_values
     inner join {{ ref('metric_dictionary') }} as dictionary on long_values.metric_id = dictionary.metric_id
     left join volumes
-        on long_values.period_start = volumes.period_start and long_values.period_end = volumes.period_end
+        on
+            long_values.period_start = volumes.period_start
+            and long_values.period_end = volumes.period_end
+            and long_values.metric_id not in ({{ "'" ~ operations_metrics() | join("', '") ~ "'" }})
 )
 
 select
@@ -123,6 +124,9 @@ select
     status,
     completeness_percent,
     coalesce(completeness_percent < 90, false) as is_incomplete,
-    greatest(0.0, least(precision_percent, completeness_percent)) as confidence_percent,
+    case
+        when coalesce(precision_percent, completeness_percent) is not null
+            then greatest(0.0, least(precision_percent, completeness_percent))
+    end as confidence_percent,
     as_of
 from judged

@@ -2,6 +2,8 @@ select
     query_id,
     started_at,
     engine,
+    name,
+    actor,
     seconds,
     bytes,
     cost,

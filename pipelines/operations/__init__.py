@@ -1,0 +1,1 @@
+"""The platform's own operations: how its published views answer, and what it runs."""
