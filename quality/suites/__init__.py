@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from quality.checks import Suite
 from quality.suites import (
+    anomalies,
     attribution_revenue,
     attribution_revenue_daily,
     campaign_detail_segments,
@@ -27,6 +28,8 @@ from quality.suites import (
     metric_values,
     payback_curve,
     roi_deep_dive,
+    quality_levels,
+    reconciliation,
     segment_economics,
 )
 
@@ -55,4 +58,7 @@ SUITES: tuple[Suite, ...] = (
     conversion_funnel.SUITE,
     engagement_heatmap.SUITE,
     roi_deep_dive.SUITE,
+    anomalies.SUITE,
+    reconciliation.SUITE,
+    quality_levels.SUITE,
 )
