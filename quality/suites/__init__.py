@@ -22,6 +22,7 @@ from quality.suites import (
     fct_conversions,
     fct_orders,
     fct_touchpoints,
+    freshness_levels,
     incrementality,
     load_log,
     metric_dictionary,
@@ -61,4 +62,5 @@ SUITES: tuple[Suite, ...] = (
     anomalies.SUITE,
     reconciliation.SUITE,
     quality_levels.SUITE,
+    freshness_levels.SUITE,
 )

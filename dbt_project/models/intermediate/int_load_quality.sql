@@ -1,7 +1,7 @@
 {{ config(incremental_strategy='keys', unique_key=['load_id']) }}
 
--- What became of the lines of each load. A load is never changed, so each is looked at once; one without lines (days that
--- are computed again, an erasure) brought nothing to judge.
+-- What became of the lines of each load. A load is never changed, so each is looked at once; one without lines (days
+-- that are computed again, an erasure) brought nothing to judge.
 {%- set loads = loads() %}
 
 with off_schema as (

@@ -4,6 +4,7 @@
 -- all others up to yesterday.
 with known_days as (
     {% for metric, breakdowns in watched_metrics().items() %}
+        {%- set names = "'" ~ breakdowns | join("', '") ~ "'" %}
         {%- set is_count = not (delivery_metrics()[metric].denominator or delivery_metrics()[metric].needs) %}
         select
             '{{ metric }}' as metric_id,
@@ -15,7 +16,7 @@ with known_days as (
         from {{ ref('int_performance') }}
         where
             period_kind = 'daily'
-            and breakdown in ('{{ breakdowns | join("', '") }}')
+            and breakdown in ({{ names }})
             and period_start >= {{ watched_history_since() }}
             and period_start < {{ as_of_date() }}
             and {{ metric ~ '_value > 0' if is_count else metric ~ '_value is not null' }}

@@ -92,6 +92,7 @@ WRONG = [
     ("marts.roi_deep_dive", "update lake.{table} set increment_percent = increment_percent + 0.01", "conversions_are_metric_18"),
     ("marts.data_freshness", "update lake.{table} set events = events + 1 where event_type = 'all'", "counts_every_event"),
     ("marts.quality_levels", "update lake.{table} set lines = lines + 1 where grain = 'day' and target = 'events'", "counts_every_line"),
+    ("marts.freshness_levels", "delete from lake.{table} where event_group = 'behavior'", "judges_every_timely_event"),
     ("marts.reconciliation", "delete from lake.{table} where measure = 'clicks'", "has_all_that_is_reported"),
     ("marts.anomalies", "update lake.{table} set actual = actual + 1", "are_about_the_shown_values"),
 ]  # fmt: skip

@@ -43,8 +43,9 @@ with found as (
 )
 
 select
-    cast(md5(concat_ws('|', found.metric_id, found.breakdown, found.breakdown_key, found.event_date, found.rule)) as {{ uuid_type() }})
-        as anomaly_id,
+    cast(md5(concat_ws(
+        '|', found.metric_id, found.breakdown, found.breakdown_key, found.event_date, found.rule
+    )) as {{ uuid_type() }}) as anomaly_id,
     found.event_date,
     found.metric_id,
     found.breakdown,

@@ -125,19 +125,20 @@ select
     completeness_percent,
     case
         {% for level, limits in quality_limits().items() %}
-            when {% for measure, limit in limits.items() %}{{ passes_limit(measure, limit) }}{{ ' or ' if not loop.last }}{% endfor %}
-                then '{{ level }}'
+            {% for measure, limit in limits.items() %}
+                when {{ passes_limit(measure, limit) }} then '{{ level }}'
+            {% endfor %}
         {% endfor %}
         else 'ok'
     end as level,
     nullif(concat_ws(
         ', ',
         {% for limits in quality_limits().values() %}
-            {%- set last_level = loop.last %}
-            {%- for measure, limit in limits.items() %}
-                case when {{ passes_limit(measure, limit) }} then '{{ measure }}' end{{ ',' if not (last_level and loop.last) }}
+            {% for measure, limit in limits.items() %}
+                case when {{ passes_limit(measure, limit) }} then '{{ measure }}' end,
             {% endfor %}
         {% endfor %}
+        null
     ), '') as reason,
     {{ as_of() }} as as_of
 from measured

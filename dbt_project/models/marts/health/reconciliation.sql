@@ -3,22 +3,24 @@
 with ours as (
     select
         campaign_id,
-        event_date,
         {% for measure, sides in reconciled_measures().items() %}
-            cast({{ sides.ours }} as decimal(18, 4)) as {{ measure }}{{ ',' if not loop.last }}
+            cast({{ sides.ours }} as decimal(18, 4)) as {{ measure }},
         {% endfor %}
+        event_date
     from {{ ref('campaign_performance_daily') }}
 ),
 
 reports as (
     select
         campaign_id,
-        event_date,
         {% for measure, sides in reconciled_measures().items() %}
             count({{ sides.stated }}) as {{ measure }}_stated,
-            case when count({{ sides.reported }}) = count({{ sides.stated }}) then cast(sum({{ sides.reported }}) as decimal(18, 4)) end
-                as {{ measure }}{{ ',' if not loop.last }}
+            case
+                when count({{ sides.reported }}) = count({{ sides.stated }})
+                    then cast(sum({{ sides.reported }}) as decimal(18, 4))
+            end as {{ measure }},
         {% endfor %}
+        event_date
     from {{ ref('fct_ad_spend_daily') }}
     where event_date <= {{ as_of_date() }}
     group by campaign_id, event_date
@@ -78,7 +80,9 @@ select
     end as difference_percent,
     case
         when compared.reason is null
-            then 100 * abs(compared.ours - compared.reported) > {{ reconciliation_tolerance_percent() }} * compared.reported
+            then
+                100 * abs(compared.ours - compared.reported)
+                > {{ reconciliation_tolerance_percent() }} * compared.reported
         when compared.reason = 'not_reported'
             then compared.event_date > compared.first_stated and compared.event_date < compared.last_stated
         else false
