@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import duckdb
 
-from pipelines.ingestion.files import ready_files
+from pipelines.ingestion.files import is_known, ready_files, recorded_name
 from pipelines.lake.pinning import published_views
 from pipelines.settings import Settings
 
@@ -70,7 +70,10 @@ def timeliness(connection: duckdb.DuckDBPyConnection, since: datetime) -> tuple[
 
 
 def waiting_time(connection: duckdb.DuckDBPyConnection, settings: Settings, at: datetime) -> timedelta:
-    """How long the oldest thing that has landed waits for being published; zero when nothing waits."""
+    """How long the oldest thing that has landed waits for being published; zero when nothing waits.
+
+    Files of no known kind, and those that were tried and could not be read, wait for a person.
+    """
     (loaded,) = connection.execute(
         """
         select min(ingested_at) from lake.ops.load_log
@@ -79,6 +82,15 @@ def waiting_time(connection: duckdb.DuckDBPyConnection, settings: Settings, at: 
         )
         """
     ).fetchall()[0]
-    arrivals = [datetime.fromtimestamp(path.stat().st_ctime, UTC) for path in ready_files(settings, at)]
-    waiting = [*arrivals, *([loaded.replace(tzinfo=UTC)] if loaded else [])]
-    return max(at - min(waiting), timedelta(0)) if waiting else timedelta(0)
+    tried = dict(
+        connection.execute(
+            "select source_file, max(ingested_at) from lake.ops.load_log where status = 'failed' group by source_file"
+        ).fetchall()
+    )
+    waiting = [loaded] if loaded else []
+    for path in ready_files(settings, at):
+        arrived = datetime.fromtimestamp(path.stat().st_ctime, UTC).replace(tzinfo=None)
+        tried_at = tried.get(recorded_name(settings, path))
+        if is_known(path) and (tried_at is None or tried_at < arrived):
+            waiting.append(arrived)
+    return max(at.astimezone(UTC).replace(tzinfo=None) - min(waiting), timedelta(0)) if waiting else timedelta(0)

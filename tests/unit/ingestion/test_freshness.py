@@ -131,3 +131,24 @@ def test_metrics_wait_while_something_landed_or_loaded_is_not_published(lake: La
     arrived = datetime.fromtimestamp(landed.stat().st_ctime, UTC)
     os.utime(landed, (0, 0))
     assert waits(arrived + timedelta(minutes=3)) == pytest.approx(timedelta(minutes=3), abs=timedelta(seconds=5))
+
+
+def test_what_a_person_must_mend_is_not_waited_for(lake: Lake) -> None:
+    landing = lake.settings.landing
+    (landing / "notes.docx").write_text("hello")
+    (landing / "broken.jsonl.gz").write_bytes(b"no gzip")
+    for path in landing.iterdir():
+        os.utime(path, (0, 0))
+    arrived = datetime.fromtimestamp((landing / "broken.jsonl.gz").stat().st_ctime, UTC)
+    tried = arrived + timedelta(minutes=1)
+
+    def waits() -> timedelta:
+        with lake.reader() as connection:
+            return waiting_time(connection, lake.settings, tried + timedelta(hours=1))
+
+    with lake.writer():
+        pass
+    assert waits() == pytest.approx(timedelta(minutes=61), abs=timedelta(seconds=5))
+    (result,) = ingest_files(lake, [landing / "broken.jsonl.gz"], ingested_at=tried)
+    assert result.status == "failed"
+    assert waits() == timedelta(0)
