@@ -28,9 +28,9 @@ from quality.suites import (
     metric_dictionary,
     metric_values,
     payback_curve,
-    roi_deep_dive,
     quality_levels,
     reconciliation,
+    roi_deep_dive,
     segment_economics,
 )
 
