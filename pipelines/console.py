@@ -114,7 +114,8 @@ def show_publication(console: Console, built: Build, audited: Audit, publication
     passed = sum(result.passed for result in audited.results)
     console.print(f"audited version {audited.version}: {passed} of {len(audited.results)} checks passed")
     for warning in audited.warnings:
-        console.print(f"  warning: {warning.name}: {warning.observed}", style="yellow")
+        style = "red" if warning.severity == "alert" else "yellow"
+        console.print(f"  {warning.severity}: {warning.name}: {warning.observed}", style=style)
     console.print(
         f"published version {publication.version} as {len(publication.views)} views, "
         f"computed for {publication.as_of:%Y-%m-%d %H:%M} UTC"

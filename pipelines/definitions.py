@@ -16,7 +16,7 @@ from dagster import (
 from pipelines.automation.alerts import failure_alert
 from pipelines.automation.jobs import job, schedule
 from pipelines.automation.sensors import landing_sensor
-from pipelines.ingestion.assets import ingestion_assets, landing_spec, touched_days_asset
+from pipelines.ingestion.assets import freshness_checks, ingestion_assets, landing_spec, touched_days_asset
 from pipelines.lake.assets import maintenance_asset, published_assets, real_time_checks
 from pipelines.lake.connection import Lake
 from pipelines.lake.pinning import SOURCE, TARGET
@@ -66,6 +66,7 @@ def build_definitions(overrides: Overrides | None = None) -> Definitions:
     published = published_assets(marts, suites, POOL)
     maintenance = maintenance_asset(POOL)
     probes = probes_asset(sorted(key for key in published.keys if key.path[0] == TARGET))
+    freshness = freshness_checks()
 
     taken_in, readable = AssetSelection.assets(ingestion), AssetSelection.assets(published)
     slow_checks = nightly_checks(manifest) | (set(published.check_keys) - real_time_checks(suites))
@@ -73,13 +74,15 @@ def build_definitions(overrides: Overrides | None = None) -> Definitions:
     nightly = job("nightly", taken_in | AssetSelection.assets(transformation) | readable)
     days = job("recompute_days", AssetSelection.assets(touched_days, transformation) | readable)
     upkeep = job("maintenance", AssetSelection.assets(maintenance))
+    watch = job("freshness", AssetSelection.checks(freshness))
     return Definitions(
         assets=[
             *(landing_spec(), build_log_spec(), ingestion, touched_days),
             *(transformation, published, maintenance, probes),
         ],
-        jobs=[refresh, nightly, days, upkeep],
-        schedules=[schedule(nightly), schedule(upkeep)],
+        asset_checks=[freshness],
+        jobs=[refresh, nightly, days, upkeep, watch],
+        schedules=[schedule(nightly), schedule(upkeep), schedule(watch)],
         sensors=[landing_sensor(refresh, nightly), failure_alert(), probes_sensor()],
         resources={"lake": Lake(settings)},
         executor=given.executor or _executor(settings),

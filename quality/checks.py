@@ -13,8 +13,9 @@ from typing import Any, Literal
 
 import duckdb
 
-Severity = Literal["critical", "warning"]
-"""A critical check that fails stops publishing; a warning is shown and does not."""
+Severity = Literal["critical", "alert", "warning"]
+"""What follows when a check fails: critical, the numbers are wrong and publishing stops; alert, they are right and what they
+say, or lack, is grave: they are published, and people are told; warning, it is shown."""
 
 SAMPLE_ROWS = 5
 

@@ -20,7 +20,7 @@ _STYLE = """
 @media (prefers-color-scheme: dark) { :root { --good: #5fce95; --bad: #ff7b72; --warn: #f0b45a; } }
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 76rem; margin: 2rem auto; padding: 0 1rem; }
 h1 { margin: 0; } h2 { margin: 2rem 0 .5rem; font-size: 1.1rem; font-family: ui-monospace, monospace; }
-.verdict { font-weight: 600; } .pass { color: var(--good); } .critical { color: var(--bad); } .warning { color: var(--warn); }
+.verdict { font-weight: 600; } .pass { color: var(--good); } .critical, .alert { color: var(--bad); } .warning { color: var(--warn); }
 nav { margin: 1rem 0; display: flex; flex-wrap: wrap; gap: .3rem 1rem; }
 table { border-collapse: collapse; width: 100%; }
 th, td { text-align: left; vertical-align: top; padding: .4rem .6rem; border-bottom: 1px solid var(--line); }
@@ -89,4 +89,4 @@ def _state(result: CheckResult) -> str:
 
 def _worst(results: Sequence[CheckResult]) -> str:
     states = {_state(result) for result in results}
-    return next(state for state in ("critical", "warning", "pass") if state in states)
+    return next(state for state in ("critical", "alert", "warning", "pass") if state in states)

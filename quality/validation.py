@@ -119,7 +119,8 @@ def _run(batch: Any, suite: Suite, kind: type[RowsCheck | ColumnCheck]) -> Itera
 
 
 def _expectation(check: RowsCheck | ColumnCheck) -> Any:
-    common = {"severity": check.severity, "description": check.description, "meta": {"check": check.name}}
+    severity = "warning" if check.severity == "warning" else "critical"
+    common = {"severity": severity, "description": check.description, "meta": {"check": check.name}}
     if isinstance(check, RowsCheck):
         query = shown_rows(check.query.replace("{", "{{").replace("}", "}}"), "{batch}")
         return gxe.__dict__["UnexpectedRowsExpectation"](unexpected_rows_query=f"{query} order by all", **common)

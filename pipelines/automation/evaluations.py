@@ -64,7 +64,7 @@ def evaluation(result: CheckResult) -> AssetCheckResult:
         asset_key=key.asset_key,
         check_name=key.name,
         passed=result.passed,
-        severity=AssetCheckSeverity.ERROR if result.severity == "critical" else AssetCheckSeverity.WARN,
+        severity=AssetCheckSeverity.WARN if result.severity == "warning" else AssetCheckSeverity.ERROR,
         metadata=metadata,
     )
 

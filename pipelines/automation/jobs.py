@@ -14,9 +14,14 @@ JOBS: Mapping[str, str] = {
     "nightly": "Takes in the landing folder, refreshes every model, runs every check, publishes.",
     "recompute_days": "Computes the chosen days again in every daily model, then audits and publishes. "
     "Click Materialize and choose the days.",
+    "freshness": "Judges whether events come in, and the metrics follow, as soon as they are to; fails when far too late.",
     "maintenance": "Expires old versions, compacts small files, deletes what nothing refers to.",
 }
-SCHEDULES: Mapping[str, str] = {"nightly": "15 2 * * *", "maintenance": "45 3 * * *"}
+SCHEDULES: Mapping[str, str] = {
+    "nightly": "15 2 * * *",
+    "maintenance": "45 3 * * *",
+    "freshness": "*/15 * * * *",
+}
 
 
 def job(name: str, selection: AssetSelection) -> AssetJob:

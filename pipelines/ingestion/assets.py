@@ -1,12 +1,14 @@
 """The raw tables as Dagster assets: what the landing folder holds is taken in, and the load log tells what became of it."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import duckdb
 from dagster import (
+    AssetCheckExecutionContext,
     AssetCheckResult,
+    AssetChecksDefinition,
     AssetCheckSeverity,
     AssetCheckSpec,
     AssetExecutionContext,
@@ -20,6 +22,7 @@ from dagster import (
     ResourceParam,
     asset,
     multi_asset,
+    multi_asset_check,
 )
 from pydantic import Field
 
@@ -27,6 +30,8 @@ from pipelines.automation.as_of import as_of
 from pipelines.automation.charts import daily_chart
 from pipelines.automation.failures import explained
 from pipelines.automation.metadata import OWNER, column_schema, rows_metadata, size_metadata, table_of
+from pipelines.errors import UserError, WorkFailedError
+from pipelines.ingestion.freshness import METRICS_LIMIT, METRICS_TARGET, Timeliness, timeliness, waiting_time
 from pipelines.ingestion.load import LoadResult
 from pipelines.ingestion.recompute import request_days
 from pipelines.lake.connection import Lake
@@ -46,6 +51,18 @@ EVERY_FILE = AssetCheckSpec(
     asset=LOADS,
     description="Every landed file could be read and is of a known kind; those that were not stay in the folder.",
 )
+FRESH = {
+    "campaign_events": "95 % of the campaign events of the last 15 minutes came within 1 minute, 99 % within 5.",
+    "behavior": "95 % of the behavior events of the last 15 minutes came within 5 minutes, 99 % within 30.",
+    "marketer_actions": "95 % of the marketers' actions of the last 15 minutes came within 10 seconds, 99 % within a minute.",
+    "system": "95 % of the system events of the last 15 minutes came within 1 minute, 99 % within 5.",
+    "metrics": "What has landed is published within 5 minutes, and within 15 in any case.",
+}
+"""Groups whose freshness is checked, by which names, and what is asked for."""
+
+JUDGED = timedelta(minutes=15)
+"""How far back a freshness check looks: to the one before, so that each alert is about other events."""
+
 FIRST_DAY = "2000-01-01"
 """First day that the UI offers for computing again."""
 _CHART_DAYS = 90
@@ -84,6 +101,34 @@ def ingestion_assets(pool: str) -> AssetsDefinition:
             yield _every_file(landing)
 
     return ingestion
+
+
+def freshness_checks() -> AssetChecksDefinition:
+    """Whether what lands comes in as soon as it is to, and the metrics follow; what is grave fails the run (failure_alert)."""
+    specs = [AssetCheckSpec(f"{group}_fresh", asset=LANDING, description=text) for group, text in FRESH.items()]
+
+    @multi_asset_check(name="judge_freshness", specs=specs)
+    def freshness(context: AssetCheckExecutionContext, lake: ResourceParam[Lake]) -> Iterator[AssetCheckResult]:
+        instant = as_of(context)
+        with explained():
+            try:
+                with lake.reader() as connection:
+                    groups = {each.group: each for each in timeliness(connection, instant - JUDGED)}
+                    waiting = waiting_time(connection, lake.settings, instant)
+            except UserError:  # there is no lake yet
+                groups, waiting = {}, timedelta(0)
+            found = [
+                _freshness(name, groups.get(name) or Timeliness(name, 0, 0, 0)) for name in FRESH if name != "metrics"
+            ]
+            found.append(_waiting(waiting))
+            yield from found
+            grave = [each.check_name for each in found if not each.passed and each.severity == AssetCheckSeverity.ERROR]
+            if grave:
+                raise WorkFailedError(
+                    f"Far too late: {', '.join(map(str, grave))}.", "See what the checks of landing/files say."
+                )
+
+    return freshness
 
 
 def touched_days_asset(pool: str) -> AssetsDefinition:
@@ -199,6 +244,26 @@ def _every_file(landing: Landing) -> AssetCheckResult:
         passed=not left,
         severity=AssetCheckSeverity.WARN,
         metadata={"files_left": rows_metadata(left)} if left else {"files_taken_in": len(landing.results)},
+    )
+
+
+def _freshness(name: str, group: Timeliness) -> AssetCheckResult:
+    counts = {"events": group.events, "in_target": group.in_target, "in_limit": group.in_limit}
+    return _fresh(name, passed=group.is_met, is_grave=group.is_critical, metadata=counts)
+
+
+def _waiting(waiting: timedelta) -> AssetCheckResult:
+    minutes = {"waiting_minutes": waiting / timedelta(minutes=1)}
+    return _fresh("metrics", passed=waiting <= METRICS_TARGET, is_grave=waiting > METRICS_LIMIT, metadata=minutes)
+
+
+def _fresh(name: str, *, passed: bool, is_grave: bool, metadata: Mapping[str, float]) -> AssetCheckResult:
+    return AssetCheckResult(
+        check_name=f"{name}_fresh",
+        asset_key=LANDING,
+        passed=passed,
+        severity=AssetCheckSeverity.ERROR if is_grave else AssetCheckSeverity.WARN,
+        metadata=metadata,
     )
 
 

@@ -24,6 +24,7 @@ from pipelines.automation.charts import daily_chart
 from pipelines.automation.evaluations import VERSION, built_version, check_key, evaluated, evaluation, suite_specs
 from pipelines.automation.failures import explained
 from pipelines.automation.metadata import OWNER, column_schema, size_metadata, table_of
+from pipelines.errors import WorkFailedError
 from pipelines.lake.audit import Audit, audit
 from pipelines.lake.connection import Lake
 from pipelines.lake.maintenance import maintain
@@ -32,7 +33,7 @@ from pipelines.lake.publishing import Publication, current_version, publish
 from pipelines.lake.sizes import sizes
 from pipelines.lake.tables import PUBLISH_LOG, QUALITY_RESULTS
 from pipelines.settings import now
-from quality.checks import RowsCheck, Suite
+from quality.checks import RowsCheck, Suite, counted
 
 QUALITY = AssetKey(["ops", "quality_results"])
 PUBLICATIONS = AssetKey(["ops", "publish_log"])
@@ -115,6 +116,7 @@ def published_assets(marts: Sequence[AssetSpec], suites: Sequence[Suite], pool: 
                 yield MaterializeResult(asset_key=QUALITY, metadata=_audit_metadata(lake, found))
             if wanted:
                 yield from _publication_results(lake, publish(lake, found, now()), sorted(wanted))
+            _tell(found)
 
     return audit_and_publish
 
@@ -186,6 +188,21 @@ def _log_specs(checked: set[AssetKey]) -> Iterator[AssetSpec]:
         description="One row per publication or rollback: the version that readers were given, and on which checks.",
         metadata={"dagster/column_schema": column_schema(PUBLISH_LOG)},
     )
+
+
+def _tell(found: Audit) -> None:
+    """Make the run fail, now that its numbers are published, where people must be told what they say (failure_alert)."""
+    if found.alerts:
+        lines = [f"  {alert.name}: {alert.observed}; {'; '.join(alert.sample)}" for alert in found.alerts]
+        raise WorkFailedError(
+            "\n".join(
+                [
+                    f"What could be published is; {counted(len(found.alerts), 'check')} that people must know of failed.",
+                    *lines,
+                ]
+            ),
+            "Look at the tables that they name; nothing needs to be run again.",
+        )
 
 
 def _audit_metadata(lake: Lake, found: Audit) -> dict[str, Any]:

@@ -42,6 +42,11 @@ class Audit:
         return tuple(result for result in self.results if result.blocks) + self.standing
 
     @property
+    def alerts(self) -> tuple[CheckResult, ...]:
+        """The results that stop nothing, and that people must be told of."""
+        return tuple(result for result in self.results if result.severity == "alert" and not result.passed)
+
+    @property
     def warnings(self) -> tuple[CheckResult, ...]:
         """The results that people should see, and that stop nothing."""
         return tuple(result for result in self.results if not result.passed and not result.blocks)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from quality.checks import Suite
 from quality.suites import (
+    anomalies,
     attribution_revenue,
     attribution_revenue_daily,
     campaign_detail_segments,
@@ -21,12 +22,15 @@ from quality.suites import (
     fct_conversions,
     fct_orders,
     fct_touchpoints,
+    freshness_levels,
     incrementality,
     load_log,
     metric_dictionary,
     metric_values,
     payback_curve,
     query_costs,
+    quality_levels,
+    reconciliation,
     roi_deep_dive,
     segment_economics,
     service_uptime,
@@ -59,4 +63,8 @@ SUITES: tuple[Suite, ...] = (
     conversion_funnel.SUITE,
     engagement_heatmap.SUITE,
     roi_deep_dive.SUITE,
+    anomalies.SUITE,
+    reconciliation.SUITE,
+    quality_levels.SUITE,
+    freshness_levels.SUITE,
 )

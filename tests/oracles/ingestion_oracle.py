@@ -128,6 +128,8 @@ class IngestionOracle:
 
     events: dict[str, StoredEvent] = field(default_factory=dict)
     quarantine: list[Quarantined] = field(default_factory=list)
+    loads: list[tuple[str, datetime, LoadCounts]] = field(default_factory=list)
+    """Name, instant and counts of every file that was taken in."""
     _contents: set[bytes] = field(default_factory=set)
 
     def load(
@@ -139,6 +141,7 @@ class IngestionOracle:
         self._contents.add(content)
         judged = [judge(n, raw, ingested_at, backfill=backfill) for n, raw in enumerate(lines_of(content), start=1)]
         counts = LoadCounts(lines=len(judged))
+        self.loads.append((name, ingested_at, counts))
         last_line_of = {line.event_id: line.line_number for line in judged if not line.reasons}
         for line in judged:
             if line.reasons:

@@ -21,6 +21,7 @@ class Campaign:
     budget: Decimal | None
     currency: str | None
     start_date: date | None
+    end_date: date | None
     holdout_share: float | None
 
 
@@ -35,6 +36,9 @@ class Spend:
     clicks: int
     spend: Decimal | None
     currency: str | None
+    conversions: Decimal | None = None
+    revenue: Decimal | None = None
+    """What the platform claims."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +101,7 @@ class References:
 
 
 def _campaign(row: Mapping[str, str | None]) -> Campaign:
-    budget, start, share = row.get("budget"), row.get("start_date"), row.get("holdout_share")
+    budget, start, end, share = row.get("budget"), row.get("start_date"), row.get("end_date"), row.get("holdout_share")
     return Campaign(
         campaign_id=_text(row, "campaign_id").lower(),
         campaign_type=row.get("campaign_type"),
@@ -106,12 +110,13 @@ def _campaign(row: Mapping[str, str | None]) -> Campaign:
         budget=Decimal(budget) if budget else None,
         currency=row.get("currency"),
         start_date=date.fromisoformat(start) if start else None,
+        end_date=date.fromisoformat(end) if end else None,
         holdout_share=float(share) if share else None,
     )
 
 
 def _spend(row: Mapping[str, str | None]) -> Spend:
-    spend = row.get("spend")
+    spend, conversions, revenue = row.get("spend"), row.get("conversions"), row.get("revenue")
     return Spend(
         campaign_id=_text(row, "campaign_id").lower(),
         date=date.fromisoformat(_text(row, "date")),
@@ -120,6 +125,8 @@ def _spend(row: Mapping[str, str | None]) -> Spend:
         clicks=int(row.get("clicks") or 0),
         spend=Decimal(spend) if spend else None,
         currency=row.get("currency"),
+        conversions=Decimal(conversions) if conversions else None,
+        revenue=Decimal(revenue) if revenue else None,
     )
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date, timedelta
+from decimal import Decimal
 
 import pytest
 
 from tests.oracles.facts import facts_of
 from tests.oracles.metrics_oracle import MetricsOracle, MetricValue, percentile, windows
+from tests.oracles.reconciliation_oracle import reconciled
 from tests.oracles.world import World, id_of
 from tests.properties import stories
 
@@ -156,3 +158,27 @@ def test_a_holdout_tells_what_the_campaign_added() -> None:
     assert window(stories.one_user, of("one-user"))["incrementality_percent"].null_reason == "no_holdout"
     held_out = window(stories.all_held_out, of("all-held-out"))
     assert {row.null_reason for row in held_out.values()} == {"no_data"}
+
+
+def test_a_breach_is_more_than_one_percent_or_a_day_left_out() -> None:
+    world = stories.world_of(stories.platform_reports)
+    lake, references = world.judged()
+    rows = reconciled(lake.events.values(), references, world.as_of)
+    revenue = {day.day: row for (_, day, measure), row in rows.items() if measure == "revenue"}
+    assert {day: row[3:] for day, row in revenue.items()} == {
+        1: (False, None),  # 99 of 100 is exactly one percent
+        2: (True, None),
+        3: (True, "not_reported"),
+        4: (True, None),  # nothing of ours
+        5: (False, "missing_rate"),
+        6: (False, None),
+        7: (False, "not_reported"),  # the platform has not got there yet
+    }
+    assert revenue[2][2] == Decimal("-1.01")
+    reasons = {measure: row[4] for (_, day, measure), row in rows.items() if day.day == 1}
+    assert reasons == {
+        "impressions": "not_recorded",
+        "conversions": None,
+        "spend": None,
+        "revenue": None,
+    }  # no click is reported on any day

@@ -153,6 +153,7 @@ def test_every_step_writes_through_the_pool(definitions: dg.Definitions) -> None
     steps = {step.name: step.pool for step in writing_steps(definitions)}
     assert set(steps) >= {"ingestion", "transformation", "audit_and_publish"}
     assert steps.pop("ops__probes") is None, "probes only read, and are due while a run is writing"
+    assert steps.pop("judge_freshness") is None, "what only reads waits for nobody"
     assert set(steps.values()) == {POOL}
 
 
@@ -166,6 +167,8 @@ def test_the_jobs_cover_what_they_promise(definitions: dg.Definitions, graph: As
     assert keys("refresh") >= of_schema(graph, "raw") | published
     assert keys("refresh") < keys("nightly")
     assert keys("recompute_days") >= published | {dg.AssetKey(["ops", "touched_days"])}
+    checks = definitions.resolve_job_def("freshness").asset_layer.executable_asset_keys
+    assert not checks, "it judges and makes nothing"
     assert keys("maintenance") == {dg.AssetKey(["ops", "maintenance"])}
 
 
@@ -174,7 +177,7 @@ def test_they_work_by_themselves(definitions: dg.Definitions) -> None:
     sensors = {sensor.name: sensor.default_status for sensor in repository.sensor_defs}
     schedules = {schedule.name: schedule for schedule in repository.schedule_defs}
     assert sensors == dict.fromkeys(("landing", "failure_alert", "probes"), dg.DefaultSensorStatus.RUNNING)
-    assert schedules.keys() == {"nightly_schedule", "maintenance_schedule"}
+    assert schedules.keys() == {"nightly_schedule", "maintenance_schedule", "freshness_schedule"}
     assert {each.default_status for each in schedules.values()} == {dg.DefaultScheduleStatus.RUNNING}
     assert {each.execution_timezone for each in schedules.values()} == {"UTC"}
 

@@ -262,6 +262,21 @@ def test_maintenance_reports_what_it_did(deployment: Deployment) -> None:
     assert deployment.rows("select count(*) from lake.published.metric_values")[0][0] > 0
 
 
+def test_an_alert_is_published_and_fails_the_run_that_people_hear_of_it(deployment: Deployment) -> None:
+    grave = RowsCheck(
+        "nobody_ordered", "Somebody orders.", "select metric_id from batch limit 1", "alert", real_time=True
+    )
+    suites = (Suite("marts.metric_values", ("metric_id",), (grave,)),)
+    version = deployment.version()
+    result = deployment.run("refresh", LATER, suites=suites)
+    assert not result.success
+    assert deployment.version() > version
+    (check,) = [each for each in result.get_asset_check_evaluations() if each.check_name == grave.name]
+    assert (check.passed, check.severity) == (False, dg.AssetCheckSeverity.ERROR)
+    (failure,) = [event for event in result.all_events if event.is_step_failure]
+    assert "nobody_ordered: 1 row; metric_id=" in failure.step_failure_data.error_display_string
+
+
 def test_a_tag_that_is_no_instant_names_the_remedy(deployment: Deployment) -> None:
     result = deployment.run("refresh", tags={"truelift/as_of": "yesterday"})
     (failure,) = [event for event in result.all_events if event.is_step_failure]

@@ -404,6 +404,18 @@ def queries(w: World) -> None:
     w.query("priceless", midnight("2024-03-04"), engine="lost", seconds=7)
 
 
+def platform_reports(w: World) -> None:
+    """A platform that claims what was and what wasn't, forgets a day and states another in a currency without a rate."""
+    w.campaign("reports", platform="meta")
+    values = {1: 99, 2: 98.99, 3: 50, 5: 10, 7: 30}
+    for day, value in values.items():
+        at = midnight(f"2024-03-0{day}")
+        w.converted(f"rp-{day}", "reports", at, order=f"rp-{day}", value=value)
+    for day, revenue, currency in ((1, 100, None), (2, 100, None), (4, 20, None), (5, 10, "XAU"), (6, 0, None)):
+        about = {"impressions": 1000, "clicks": 0, "conversions": 1, "revenue": revenue, "currency": currency}
+        w.spend("reports", date(2024, 3, day), 1, **about)
+
+
 STORIES: tuple[Callable[[World], None], ...] = (
     no_clicks,
     one_user,
@@ -429,4 +441,5 @@ STORIES: tuple[Callable[[World], None], ...] = (
     cohorts,
     probes,
     queries,
+    platform_reports,
 )

@@ -18,6 +18,7 @@ from pipelines.settings import Settings
 from pipelines.transformation.build import build
 from quality.contracts import load_contract
 from tests.golden.metrics_table import SPECIFIED
+from tests.oracles.anomalies_oracle import anomalies_of, anomaly_discrepancies
 from tests.oracles.attribution_oracle import attribution_discrepancies
 from tests.oracles.comparison import discrepancies, values_in
 from tests.oracles.customer_tables import customer_discrepancies, customer_rows
@@ -25,6 +26,8 @@ from tests.oracles.customers_oracle import CustomersOracle
 from tests.oracles.ingestion_oracle import IngestionOracle
 from tests.oracles.metrics_oracle import Key, MetricsOracle, MetricValue
 from tests.oracles.operations_oracle import operations_discrepancies
+from tests.oracles.quality_oracle import quality_discrepancies
+from tests.oracles.reconciliation_oracle import reconciliation_discrepancies
 from tests.oracles.references import References
 from tests.oracles.rules import broken_rules
 from tests.oracles.world import World
@@ -74,6 +77,8 @@ def differences(
     if only is None:
         found += customer_discrepancies(lake, CustomersOracle(events, references, as_of))
         found += attribution_discrepancies(lake, events, references, as_of, timedelta(days=30))
+        found += reconciliation_discrepancies(lake, events, references, as_of)
+        found += quality_discrepancies(lake, oracle, as_of)
     return found[:SHOWN]
 
 
@@ -201,3 +206,7 @@ def test_a_simulated_company_comes_out_to_the_last_row(settings: Settings, lake:
     references = References().read(sorted((tmp_path / "company").glob("*.csv")))
     assert differences(lake, oracle, references, end) == []
     assert broken_rules(lake)[:SHOWN] == []
+    values = MetricsOracle(oracle.events.values(), references, end).values()
+    anomalies = anomalies_of(values, oracle.events.values(), references, end)
+    assert {severity for *_, severity in anomalies.values()} >= {"warning", "info"}
+    assert anomaly_discrepancies(lake, anomalies)[:SHOWN] == []

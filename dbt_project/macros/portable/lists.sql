@@ -31,3 +31,9 @@
         lateral view posexplode({{ lists.values() | first }}) element as position, value
     )
 {%- endmacro %}
+
+
+{#- Whether a value is in a list. -#}
+{% macro in_list(list, value) -%}{{ return(adapter.dispatch('in_list')(list, value)) }}{%- endmacro %}
+{% macro duckdb__in_list(list, value) -%}list_contains({{ list }}, {{ value }}){%- endmacro %}
+{% macro spark__in_list(list, value) -%}array_contains({{ list }}, {{ value }}){%- endmacro %}

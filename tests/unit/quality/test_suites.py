@@ -108,6 +108,10 @@ WRONG = [
     ("marts.query_costs", "update lake.{table} set cost = cost + 0.01 where breakdown = 'engine'", "groups_sum_to_the_whole"),
     ("marts.query_costs", "update lake.{table} set queries = queries + 1 where breakdown = 'query' and period_kind = 'window'", "window_is_the_sum_of_its_days"),
     ("marts.query_costs", "update lake.{table} set cost_per_query = 2 * cost_per_query", "agrees_with_metric_values"),
+    ("marts.quality_levels", "update lake.{table} set lines = lines + 1 where grain = 'day' and target = 'events'", "counts_every_line"),
+    ("marts.freshness_levels", "delete from lake.{table} where event_group = 'behavior'", "judges_every_timely_event"),
+    ("marts.reconciliation", "delete from lake.{table} where measure = 'clicks'", "has_all_that_is_reported"),
+    ("marts.anomalies", "update lake.{table} set actual = actual + 1", "are_about_the_shown_values"),
 ]  # fmt: skip
 
 
