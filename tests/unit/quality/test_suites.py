@@ -100,6 +100,8 @@ WRONG = [
     ("marts.conversion_funnel", "update lake.{table} set users_at_step = users_at_step + 1 where step = 'purchase'", "users_are_those_of_the_metrics"),
     ("marts.engagement_heatmap", "update lake.{table} set clicks = clicks + 1 where segment = 'all'", "segments_sum_to_all"),
     ("marts.roi_deep_dive", "update lake.{table} set increment_percent = increment_percent + 0.01", "conversions_are_metric_18"),
+    ("marts.attribution_revenue_daily", "update lake.{table} set linear_orders = linear_orders + 1 where breakdown = 'platform'", "every_day_is_credited_to_its_orders"),
+    ("marts.attribution_revenue_daily", "update lake.{table} set spread_percent = spread_percent + 1", "agrees_with_metric_values"),
     ("marts.data_freshness", "update lake.{table} set events = events + 1 where event_type = 'all'", "counts_every_event"),
     ("marts.service_uptime", "update lake.{table} set probes = probes + 1 where period_kind = 'daily' and breakdown = 'overall'", "has_every_probe"),
     ("marts.service_uptime", "delete from lake.{table} where breakdown = 'service' and period_kind = 'window'", "services_sum_to_the_whole"),
