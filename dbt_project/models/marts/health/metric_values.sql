@@ -1,4 +1,7 @@
-{{ config(incremental_strategy='periods', meta={'by_as_of': true, 'days': 'changed_metric_days', 'nightly': 'nightly_metrics'}) }}
+{{ config(
+    incremental_strategy='periods',
+    meta={'by_as_of': true, 'days': 'changed_metric_days', 'nightly': 'nightly_metrics'},
+) }}
 
 {%- set loads = loads() -%}
 {%- set days = changed_metric_days(loads) -%}
