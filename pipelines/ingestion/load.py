@@ -164,7 +164,7 @@ class Ingestion:
                     results += self._load_batch(list(waiting.values()))
                     waiting.clear()
                 if each.error:
-                    results.append(self._log_failure(self._describe(each.path, digest), each.error))
+                    results.append(self.log_failure(self._describe(each.path, digest), each.error))
                 elif each.file and self.is_known(digest):
                     archive_landed(self._settings, each.file)
                     results.append(replace(self._describe(each.path, digest), status="known"))
@@ -295,7 +295,7 @@ class Ingestion:
         except UnreadableFileError as error:
             if len(batch) > 1:
                 return [result for each in batch for result in self._load_batch([each])]
-            return [self._log_failure(self._describe(batch[0].path, inputs[0].content_hash), error)]
+            return [self.log_failure(self._describe(batch[0].path, inputs[0].content_hash), error)]
         for each in batch:
             if each.file:
                 archive_landed(self._settings, each.file)
@@ -320,7 +320,7 @@ class Ingestion:
         try:
             result = self.load_reference(described, load)
         except (UnreadableFileError, UserError) as error:
-            return self._log_failure(self._describe(file.path, ""), error)
+            return self.log_failure(self._describe(file.path, ""), error)
         archive_landed(self._settings, file)
         return result
 
@@ -357,7 +357,8 @@ class Ingestion:
         tally.accepted -= len(tally.superseded_lines)
         tally.duplicates += len(tally.superseded_lines)
 
-    def _log_failure(self, described: LoadResult, error: TrueliftError) -> LoadResult:
+    def log_failure(self, described: LoadResult, error: TrueliftError) -> LoadResult:
+        """Note that something could not be taken in, and why."""
         result = replace(described, status="failed", error=str(error))
         with transaction(self.connection):
             self.log([result])

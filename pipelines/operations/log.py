@@ -1,7 +1,8 @@
 """The operations log: what the platform ran and how it answered, until a run takes it into the lake.
 
 A SQLite file of the home rather than a table of the lake: a row costs a millisecond, waits for no writer of the lake and
-leaves no version of it. Its tables are those reference inputs that the platform itself delivers.
+leaves no version of it. Its tables are those reference inputs that the platform itself delivers. Every function raises
+WorkFailedError when the file can't be read or written.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from pipelines.errors import WorkFailedError
 from pipelines.lake.tables import REFERENCES
 from pipelines.settings import Settings
 
@@ -24,7 +26,7 @@ _KEPT = timedelta(days=1)
 
 
 def append(settings: Settings, reference: str, rows: Sequence[Mapping[str, object]]) -> None:
-    """Add rows of a reference input, together or not at all. Raises sqlite3.Error when the file can't be written."""
+    """Add rows of a reference input, together or not at all."""
     columns = tuple(REFERENCES[reference][1])
     marks = ", ".join("?" for _ in columns)
     with _opened(settings) as log:
@@ -73,14 +75,20 @@ def known_services(settings: Settings) -> tuple[str, ...]:
 @contextmanager
 def _opened(settings: Settings) -> Iterator[sqlite3.Connection]:
     """The log in a transaction that the end of the block commits."""
-    with closing(sqlite3.connect(settings.operations_log, timeout=_BUSY_SECONDS)) as log:
-        log.execute("pragma journal_mode = wal")
-        log.execute("pragma synchronous = normal")
-        with log:
-            for reference in LOGGED:
-                columns = ", ".join(REFERENCES[reference][1])
-                log.execute(f"create table if not exists {reference} ({columns}, load_id integer)")
-            yield log
+    try:
+        with closing(sqlite3.connect(settings.operations_log, timeout=_BUSY_SECONDS)) as log:
+            log.execute("pragma journal_mode = wal")
+            log.execute("pragma synchronous = normal")
+            with log:
+                for reference in LOGGED:
+                    columns = ", ".join(REFERENCES[reference][1])
+                    log.execute(f"create table if not exists {reference} ({columns}, load_id integer)")
+                yield log
+    except (sqlite3.Error, OSError) as error:
+        raise WorkFailedError(
+            f"The operations log {settings.operations_log} can't be used: {error}.",
+            "Free space, make it writable, or move it away: a new one is begun.",
+        ) from error
 
 
 def _plain(value: object) -> object:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 import threading
 import time
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from datetime import datetime
 
 import duckdb
 
-from pipelines.errors import TrueliftError, WorkFailedError
+from pipelines.errors import TrueliftError
 from pipelines.lake.connection import Lake
 from pipelines.lake.pinning import TARGET, published_views, quoted
 from pipelines.operations.log import append, known_services
@@ -52,13 +51,7 @@ def probe(lake: Lake) -> tuple[Probe, ...]:
         if not known:
             raise
         found = tuple(Probe(view, started_at, UNREACHABLE, None) for view in known)
-    try:
-        append(lake.settings, "service_probes", [_row(each) for each in found])
-    except (sqlite3.Error, OSError) as error:
-        raise WorkFailedError(
-            f"The probes can't be logged in {lake.settings.operations_log}: {error}.",
-            "Free space, or make it writable.",
-        ) from error
+    append(lake.settings, "service_probes", [_row(each) for each in found])
     return found
 
 

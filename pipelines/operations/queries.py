@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import logging
 import os
-import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Concatenate, ParamSpec, TypeVar
 
+from pipelines.errors import WorkFailedError
 from pipelines.lake.connection import Lake
 from pipelines.operations.log import append
 from pipelines.settings import Settings, now
@@ -37,8 +37,8 @@ def log_queries(settings: Settings, queries: Sequence[Query]) -> None:
     """Append the queries to the operations log. A log that can't be written stops no work, it only says so."""
     try:
         append(settings, "query_costs", [_row(settings, query) for query in queries])
-    except (sqlite3.Error, OSError) as error:
-        _LOG.warning("%d queries are missing in %s: %s", len(queries), settings.operations_log, error)
+    except WorkFailedError as error:
+        _LOG.warning("%d queries are not logged. %s", len(queries), error)
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from pipelines.operations.queries import Query, log_queries, logged
 from pipelines.run import take_landing
 from pipelines.settings import Settings, load_settings, now
 from tests.unit.conftest import Truelift
-from tests.unit.ingestion.events import query
+from tests.unit.ingestion.events import event, query, text, write
 
 AT = datetime(2025, 6, 1, 12, tzinfo=UTC)
 TABLES = ("service_probes", "query_costs")
@@ -113,7 +113,17 @@ def test_a_query_is_logged_with_who_what_when_and_how_long_and_nothing_else(sett
 def test_a_log_that_can_not_be_written_stops_no_work(settings: Settings, caplog: pytest.LogCaptureFixture) -> None:
     settings.operations_log.mkdir()
     log_queries(settings, [Query("sql", "truelift sql", AT, 1.0)])
-    assert "1 queries are missing" in caplog.text
+    assert "1 queries are not logged" in caplog.text
+
+
+def test_a_log_that_is_no_log_stops_no_run_and_is_named(lake: Lake, tmp_path: Path) -> None:
+    lake.settings.operations_log.write_bytes(b"\x00junk" * 1000)
+    write(lake.settings.landing / "a.jsonl", text(event("e", at=AT.isoformat())))
+    landing = take_landing(lake, as_of=AT, at=now() + timedelta(hours=1))
+    *failed, loaded = landing.results
+    assert {(each.status, each.source_file) for each in failed} == {("failed", "operations.sqlite")}
+    assert "can't be used" in str(failed[0].error)
+    assert (loaded.status, loaded.accepted) == ("loaded", 1)
 
 
 def test_the_text_of_a_query_is_nowhere(truelift: Truelift, lake: Lake) -> None:

@@ -77,7 +77,7 @@ def test_it_waits_for_no_writer_and_leaves_no_version(lake: Lake) -> None:
 def test_a_log_that_can_not_be_written_is_told(lake: Lake) -> None:
     publish(lake, sound=SOUND)
     lake.settings.operations_log.mkdir()
-    with pytest.raises(WorkFailedError, match="can't be logged"):
+    with pytest.raises(WorkFailedError, match="can't be used"):
         probe(lake)
 
 
