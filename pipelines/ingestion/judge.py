@@ -29,13 +29,14 @@ _HAS_REPEATED_KEY = """list_bool_or(list_transform(
 
 
 def recognized_sql(contract: Contract) -> str:
-    """Query over ``chunk`` (lines with a ``position``), giving each its ``kind``: event type, '' for an unknown one, null
-    for no JSON object.
+    """Query over ``chunk`` (lines with a ``position``), giving each its ``kind``: the place of its event type among the
+    contract's, the one after them for an unknown type, null for no JSON object.
 
     Other columns: position, load_id, source_line, ``key_count``, the number of keys of its objects, the text of its
     ``event_id`` (null where it is no UUID by its length), ``id_hash``, which equal ids share (null where there is no valid
     one), and the ``day`` that its timestamp begins with.
     """
+    # A number, because each kind's lines are looked for among all of them, which takes longer the longer a kind's name is.
     known = quoted_list(event_type.name for event_type in contract.event_types)
     # Whether a line is JSON is asked first: under TRY one broken line makes the engine evaluate its whole block anew,
     # line by line.
@@ -45,14 +46,18 @@ def recognized_sql(contract: Contract) -> str:
                 *,
                 (defect is null or defect = 'line_too_long') and json_valid(line) as is_json,
                 case when is_json then json_keys(line, ['$', '$.properties', '$.context']) end as k,
-                case when is_json then json_extract_string(line, ['/event_type', '/event_id', '/timestamp']) end as e
+                case when is_json then json_extract_string(line, ['/event_type', '/event_id', '/timestamp']) end as e,
+                enum_code(try_cast(e[1] as enum ({known}))) as known_kind
             from chunk
         )
         select
             position,
             load_id,
             source_line,
-            case when e[1] in ({known}) then e[1] when is_json and json_type(line) = 'OBJECT' then '' end as kind,
+            case
+                when known_kind is not null then known_kind
+                when is_json and json_type(line) = 'OBJECT' then {len(contract.event_types)}
+            end::utinyint as kind,
             len(k[1]) + coalesce(len(k[2]), 0) + coalesce(len(k[3]), 0) as key_count,
             case when strlen(e[2]) = 36 then e[2] end as event_id,
             {id_hash_sql(uuid_sql("e[2]"))} as id_hash,
@@ -61,7 +66,7 @@ def recognized_sql(contract: Contract) -> str:
     """
 
 
-def shapes_sql(rules: TypeRules, table: str, kind: str) -> str:
+def shapes_sql(rules: TypeRules, table: str, kind: int) -> str:
     """Query over ``table`` (of :func:`recognized_sql`): the shapes of the lines of one kind and what follows from each.
 
     Columns: shape (a hash; joining lists of types, or their text, takes several times longer), has_double, shape_flags,
@@ -73,7 +78,7 @@ def shapes_sql(rules: TypeRules, table: str, kind: str) -> str:
     doubles = " or ".join(f"coalesce(t[{index}] = 'DOUBLE', false)" for _, index in rules.numbers) or "false"
     return f"""
         with typed as (
-            select {rules.types} as t from {table} where kind = {quoted(kind)}
+            select {rules.types} as t from {table} where kind = {kind}
         ),
         examples as (
             select hash(t) as shape, any_value(t) as t from typed group by shape
@@ -82,7 +87,7 @@ def shapes_sql(rules: TypeRules, table: str, kind: str) -> str:
     """
 
 
-def staged_sql(rules: TypeRules, table: str, kind: str, shapes: str) -> str:
+def staged_sql(rules: TypeRules, table: str, kind: int, shapes: str) -> str:
     """Query over ``table`` (of :func:`recognized_sql`) and ``loads``: the lines of one kind, typed, with verdicts.
 
     ``loads`` gives the ``earliest`` (null: any) and the ``latest`` timestamp that each load accepts. Lines whose shape is not in ``shapes`` (of :func:`shapes_sql`) are left out.
@@ -123,7 +128,7 @@ def staged_sql(rules: TypeRules, table: str, kind: str, shapes: str) -> str:
     """
 
 
-def explained_sql(rules: TypeRules, table: str, kind: str, shapes: str) -> str:
+def explained_sql(rules: TypeRules, table: str, kind: int, shapes: str) -> str:
     """Query over ``table``: load_id, source_line and, in words, what is wrong with each line of one kind."""
     explained = (
         Check("malformed_json", _HAS_REPEATED_KEY, "'a key occurs twice in one object'"),
@@ -138,7 +143,7 @@ def explained_sql(rules: TypeRules, table: str, kind: str, shapes: str) -> str:
     """
 
 
-def _fielded_sql(rules: TypeRules, table: str, kind: str, shapes: str, *, types: bool = False) -> str:
+def _fielded_sql(rules: TypeRules, table: str, kind: int, shapes: str, *, types: bool = False) -> str:
     """Common expressions up to ``fielded``: a line's staged fields beside what is known of its shape.
 
     ``types`` adds the list ``t`` of its JSON types, which only explanations read.
@@ -151,7 +156,7 @@ def _fielded_sql(rules: TypeRules, table: str, kind: str, shapes: str, *, types:
                 {rules.types} as t,
                 json_transform(line, {quoted(rules.structure)}) as x
             from {table}
-            where kind = {quoted(kind)}
+            where kind = {kind}
         ),
         parsed as (
             select

@@ -3,8 +3,8 @@
 A chunk is judged twice. First all its lines, as Arrow table ``recognized``, in the statement that writes the sound ones:
 flawless, with nothing personal in them, and an id that stands nowhere else. The engine does that with all its threads and
 keeps nothing on the way; of what a transaction has just written it reads with a single one. Then the few ``doubtful`` lines
-in temp tables, step by step: ``staged_<n>`` has typed fields and verdict of one kind, view ``verdicts`` a row per line.
-Tables ``shapes_<n>`` stay from chunk to chunk.
+in temp tables, step by step: ``staged_<kind>`` has typed fields and verdict of one kind, view ``verdicts`` a row per line.
+Tables ``shapes_<kind>`` stay from chunk to chunk.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from pipelines.ingestion.judge import (
 )
 from pipelines.ingestion.lines import MAX_LINE_BYTES, MAX_NESTING
 from pipelines.ingestion.pii import SUSPICIOUS_LINE_SQL, mask_lines
-from pipelines.ingestion.rules import REASON_BITS, TypeRules, quoted, type_rules
+from pipelines.ingestion.rules import REASON_BITS, TypeRules, type_rules
 from pipelines.ingestion.tally import Load, Tally
 from pipelines.settings import Settings
-from quality.contracts import Contract
+from quality.contracts import Contract, EventType
 
 _ARROW_ROWS = 50_000
 """Rows of a batch of recognized lines: what one thread reads at a time."""
@@ -51,9 +51,7 @@ class EventStore:
         self._contract = contract
         self._settings = settings
         self._ingested_at = ingested_at.replace(tzinfo=None)
-        self._rules: dict[str, TypeRules] = {each.name: type_rules(contract, each) for each in contract.event_types}
-        self._rules[""] = type_rules(contract, None)
-        self._shapes = {kind: f"shapes_{index}" for index, kind in enumerate(self._rules)}
+        self._rules: Sequence[TypeRules] = [type_rules(contract, each) for each in (*contract.event_types, None)]
 
     def store(self, chunk: pa.Table, loads: Sequence[Load], tallies: Mapping[int, Tally]) -> None:
         """Judge and store ``chunk`` (lines.LINES and load_id); add what became of it to ``tallies`` by load id."""
@@ -62,7 +60,7 @@ class EventStore:
         find_contested(self._connection, self._ingested_at, self._settings.replace_window_minutes)
         self._insert_sound(recognized, marks)
         doubtful = self._set_doubtful_apart(tallies)
-        staged = {kind: f"staged_{index}" for index, kind in enumerate(doubtful)}
+        staged = {kind: f"staged_{kind}" for kind in doubtful}
         with self._planned_simply():
             for kind, table in staged.items():
                 self._stage(kind, table, doubtful[kind])
@@ -138,8 +136,8 @@ class EventStore:
         # A transaction that was rolled back took its temp tables with it.
         known = {name for (name,) in self._run("select table_name from duckdb_tables() where temporary").fetchall()}
         for kind in _kinds(recognized):
-            if self._shapes[kind] not in known:
-                self._run(f"create temp table {self._shapes[kind]} as {shapes_sql(self._rules[kind], 'showing', kind)}")
+            if (shapes := _shapes(kind)) not in known:
+                self._run(f"create temp table {shapes} as {shapes_sql(self._rules[kind], 'showing', kind)}")
         return recognized, marks
 
     def _insert_sound(self, recognized: pa.Table, marks: pa.Table) -> None:
@@ -164,7 +162,7 @@ class EventStore:
                 "order by event_date" if spans_days else "",
             )
 
-    def _set_doubtful_apart(self, tallies: Mapping[int, Tally]) -> dict[str, int]:
+    def _set_doubtful_apart(self, tallies: Mapping[int, Tally]) -> dict[int, int]:
         """Count the lines that were just stored; make the others ``doubtful`` and return their kinds with the number of each."""
         self._run(
             """
@@ -198,21 +196,21 @@ class EventStore:
         counts = self._run("select kind, count(*) from doubtful where kind is not null group by kind order by kind")
         return dict(counts.fetchall())
 
-    def _stage(self, kind: str, staged: str, count: int) -> None:
+    def _stage(self, kind: int, staged: str, count: int) -> None:
         """Fill table ``staged`` with the ``count`` doubtful lines of one kind."""
         self._run(f"create or replace temp table {staged} as {self._staged_sql(kind, 'doubtful')}")
         if self._count_of(staged) < count:
             self._run(
                 f"""
                 create or replace temp table remaining as
-                from doubtful anti join {staged} using (load_id, source_line) where kind = {quoted(kind)}
+                from doubtful anti join {staged} using (load_id, source_line) where kind = {kind}
                 """
             )
             self._stage_more(kind, staged, "remaining")
 
-    def _stage_more(self, kind: str, staged: str, lines: str) -> None:
+    def _stage_more(self, kind: int, staged: str, lines: str) -> None:
         """Stage the lines of one kind that table ``lines`` holds, whatever their shapes."""
-        shapes = self._shapes[kind]
+        shapes = _shapes(kind)
         self._run(
             f"""
             insert into {shapes} by name
@@ -221,10 +219,10 @@ class EventStore:
         )
         self._run(f"insert into {staged} by name {self._staged_sql(kind, lines)}")
 
-    def _staged_sql(self, kind: str, lines: str) -> str:
-        return staged_sql(self._rules[kind], lines, kind, self._shapes[kind])
+    def _staged_sql(self, kind: int, lines: str) -> str:
+        return staged_sql(self._rules[kind], lines, kind, _shapes(kind))
 
-    def _mask(self, staged: Mapping[str, str], tallies: Mapping[int, Tally]) -> None:
+    def _mask(self, staged: Mapping[int, str], tallies: Mapping[int, Tally]) -> None:
         """Mask personal data in the lines that may hold it, and stage those anew."""
         suspicious = [
             f"select load_id, source_line from {table} where is_suspicious" for table in ("doubtful", *staged.values())
@@ -246,7 +244,7 @@ class EventStore:
                 self._run(f"delete from {table} where is_suspicious")
                 self._stage_more(kind, table, "remasked")
 
-    def _judge(self, staged: Mapping[str, str]) -> None:
+    def _judge(self, staged: Mapping[int, str]) -> None:
         """Unite the verdicts of all kinds."""
         columns = "load_id, source_line, event_id, user_id, event_timestamp, flags"
         verdicts = [f"select {columns} from {table}" for table in staged.values()]
@@ -260,18 +258,19 @@ class EventStore:
         """
         self._run(f"create or replace temp view verdicts as {' union all '.join([*verdicts, no_object])}")
 
-    def _insert_events(self, staged: Mapping[str, str], order: str = "") -> None:
+    def _insert_events(self, staged: Mapping[int, str], order: str = "") -> None:
         """Write the flawless lines of the relations ``staged``, given by kind."""
-        selects = [self._events_sql(kind, relation) for kind, relation in staged.items() if kind]
+        types = self._contract.event_types
+        selects = [self._events_sql(types[kind], relation) for kind, relation in staged.items() if kind < len(types)]
         if selects:
             self._run(
                 f"insert into lake.raw.events by name {' union all by name '.join(selects)} {order}",
                 {"ingested_at": self._ingested_at, "late": timedelta(hours=self._settings.late_after_hours)},
             )
 
-    def _events_sql(self, kind: str, staged: str) -> str:
+    def _events_sql(self, event_type: EventType, staged: str) -> str:
         columns = self._contract.property_columns
-        names = [prop.name for prop in self._contract[kind].properties if prop.name in columns]
+        names = [prop.name for prop in event_type.properties if prop.name in columns]
         properties = "".join(f', "{name}"::{columns[name]} as "{name}"' for name in names)
         context = "".join(f', "{name}"' for name in self._contract.context_fields)
         return f"""
@@ -286,7 +285,7 @@ class EventStore:
             where flags = 0
         """
 
-    def _quarantine(self, kinds: Iterable[str]) -> None:
+    def _quarantine(self, kinds: Iterable[int]) -> None:
         self._run(
             f"""
             create or replace temp table refused as
@@ -300,9 +299,9 @@ class EventStore:
         if not self._count_of("refused"):
             return
         explanations = [
-            f"select * from ({explained_sql(self._rules[kind], 'refused', kind, self._shapes[kind])})"
+            f"select * from ({explained_sql(self._rules[kind], 'refused', kind, _shapes(kind))})"
             for kind in kinds
-            if self._count_of(f"refused where kind = {quoted(kind)}")
+            if self._count_of(f"refused where kind = {kind}")
         ]
         explanations.append(
             f"""select load_id, source_line, null::varchar as event_id,
@@ -363,7 +362,12 @@ class EventStore:
                     tally.by_reason[reason] = tally.by_reason.get(reason, 0) + count
 
 
-def _kinds(recognized: pa.Table) -> list[str]:
+def _shapes(kind: int) -> str:
+    """The temp table of the known shapes of a kind."""
+    return f"shapes_{kind}"
+
+
+def _kinds(recognized: pa.Table) -> list[int]:
     """The kinds of the lines, of which those that are no object have none."""
     return sorted(kind for kind in pc.unique(recognized["kind"]).to_pylist() if kind is not None)
 
