@@ -1,4 +1,7 @@
-"""Models as bytes and back, by skops and never by pickle: what is loaded is of declared types only."""
+"""Models as bytes and back, by skops and never by pickle: what is loaded is of declared types only.
+
+skops is imported when it is first used: it imports all of scikit-learn, over a second that every build would pay.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,6 @@ from pathlib import PurePath
 from typing import Any
 from zipfile import ZipFile, ZipInfo
 
-from skops.io import dumps, get_untrusted_types, loads
-
 _SCHEMA = "schema.json"
 
 
@@ -23,6 +24,8 @@ def dump(model: object, trusted: Sequence[type]) -> bytes:
     containers, arrays, scikit-learn's estimators). Raises ValueError when it consists of others too, for those could
     not be loaded.
     """
+    from skops.io import dumps  # noqa: PLC0415 - see above
+
     content = _canonical(dumps(model))
     _check(content, trusted)
     return content
@@ -39,6 +42,8 @@ def load(content: bytes, trusted: Sequence[type], artifact_hash: str) -> Any:
         raise ValueError(
             f"The artifact's hash is {found}, not {artifact_hash}; it was altered or belongs to another model."
         )
+    from skops.io import loads  # noqa: PLC0415 - see above
+
     _check(content, trusted)
     return loads(content, trusted=list(trusted))
 
@@ -49,6 +54,8 @@ def hash_of(content: bytes) -> str:
 
 
 def _check(content: bytes, trusted: Sequence[type]) -> None:
+    from skops.io import get_untrusted_types  # noqa: PLC0415 - see above
+
     declared = {f"{each.__module__}.{each.__qualname__}" for each in trusted}
     others = sorted(set(get_untrusted_types(data=content)) - declared)
     if others:
