@@ -2,6 +2,7 @@
 
 {%- set loads = loads() -%}
 {%- set users = fact_users() -%}
+{%- set columns = breakdowns().values() | reject('none') | list -%}
 {%- set of_users = "kind not in ('ordered', 'held_out_clicked')" -%}
 {%- set shown = held_at(loads.until) ~ ' and event_date <= ' ~ as_of_date() -%}
 
@@ -99,6 +100,22 @@ user_changes as (
     group by breakdown, breakdown_key, event_date
 ),
 
+-- All groups of a fact at once: what counts facts is summed from here instead of reading them once a breakdown.
+cells as (
+    select
+        kind,
+        {{ columns | join(',\n        ') }},
+        {% for name, condition in fact_counts().items() %}
+            sum(case when {{ condition }} then added else 0 end) as {{ name }},
+        {% endfor %}
+        {% for name, condition in fact_amounts().items() %}
+            coalesce(sum(case when {{ condition }} then added * amount end), 0) as {{ name }},
+        {% endfor %}
+        event_date
+    from {{ changed }}
+    group by kind, {{ columns | join(', ') }}, event_date
+),
+
 changes as (
     select
         breakdown,
@@ -128,18 +145,15 @@ changes as (
             '{{ breakdown }}' as breakdown,
             {{ breakdown_key(column) }} as breakdown_key,
             event_date,
-            {% for name, condition in fact_counts().items() %}
-                sum(case when {{ condition }} then added else 0 end) as {{ name }},
-            {% endfor %}
-            {% for name, condition in fact_amounts().items() %}
-                coalesce(sum(case when {{ condition }} then added * amount end), 0) as {{ name }},
+            {% for name in fact_counts().keys() | list + fact_amounts().keys() | list %}
+                sum({{ name }}) as {{ name }},
             {% endfor %}
             {% for name in users %}
                 0 as {{ name }},
                 0 as last_{{ name }},
             {% endfor %}
             cast({{ loads.until }} as bigint) as load_id
-        from {{ changed }}
+        from cells
         where {{ counts_in(breakdown) }}
         group by {{ column ~ ', ' if column is not none }}event_date
     {% endfor %}

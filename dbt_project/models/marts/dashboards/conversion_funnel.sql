@@ -18,23 +18,37 @@ visits as (
     where event_date <= {{ as_of_date() }}
 ),
 
--- Of a user of a group and window: when first clicked, when last bought. Being shown is implied by what follows it.
-users as (
+-- Of a user of a group and day: when first clicked, when last bought. Being shown is implied by what follows it.
+user_days as (
     {% for breakdown, column in groups.items() %}
         select
             '{{ breakdown }}' as breakdown,
             {{ breakdown_key(column) }} as breakdown_key,
-            windows.window_label,
-            facts.user_id,
-            max(case when facts.kind = 'sent' then 1 else 0 end) as was_sent,
-            max(case when facts.kind <> 'converted' then 1 else 0 end) as was_shown,
-            min(case when facts.kind = 'clicked' then facts.occurred_at end) as clicked_at,
-            max(case when facts.kind = 'converted' then facts.occurred_at end) as purchased_at
+            user_id,
+            event_date,
+            max(case when kind = 'sent' then 1 else 0 end) as was_sent,
+            max(case when kind <> 'converted' then 1 else 0 end) as was_shown,
+            min(case when kind = 'clicked' then occurred_at end) as clicked_at,
+            max(case when kind = 'converted' then occurred_at end) as purchased_at
         from facts
-        inner join windows on facts.event_date >= windows.period_start and facts.event_date <= windows.period_end
-        group by {{ 'facts.' ~ column ~ ', ' if column is not none }}windows.window_label, facts.user_id
+        group by {{ column ~ ', ' if column is not none }}user_id, event_date
         {{ 'union all' if not loop.last }}
     {% endfor %}
+),
+
+users as (
+    select
+        user_days.breakdown,
+        user_days.breakdown_key,
+        windows.window_label,
+        user_days.user_id,
+        max(user_days.was_sent) as was_sent,
+        max(user_days.was_shown) as was_shown,
+        min(user_days.clicked_at) as clicked_at,
+        max(user_days.purchased_at) as purchased_at
+    from user_days
+    inner join windows on user_days.event_date >= windows.period_start and user_days.event_date <= windows.period_end
+    group by user_days.breakdown, user_days.breakdown_key, windows.window_label, user_days.user_id
 ),
 
 -- What followed each click within the look-back, once per user and instant: groups and windows share their clicks.
