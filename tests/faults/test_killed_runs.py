@@ -113,12 +113,9 @@ def assert_completed_by_the_next_run(scene: Scene) -> None:
 
 
 TRIALS = [
-    ("ingest", "build", "publish"),
-    ("ingest", "build", "audit"),
-    ("ingest", "build", "build"),
-    ("build", "build", "publish"),
-    ("ingest", "ingest", "audit"),
-    ("build", "build", "publish"),
+    ("ingest", "build", "audit", "build", "build", "publish"),
+    ("ingest", "ingest", "build", "audit", "build", "publish"),
+    ("build", "ingest", "build", "build", "audit", "publish"),
 ]
 
 
