@@ -33,21 +33,27 @@ windows as (
     group by parts.campaign_id, parts.segment, windows.window_label, windows.period_start, windows.period_end
 ),
 
+first_days as (
+    select
+        campaign_id,
+        segment,
+        min(event_date) as first_date
+    from parts
+    group by campaign_id, segment
+),
+
+eventful_days as (
+    select distinct event_date from parts
+),
+
 -- From a campaign's first day on, every day on which any campaign has something to tell.
 campaign_days as (
     select
-        seen.campaign_id,
-        seen.segment,
-        days.event_date
-    from (
-        select
-            campaign_id,
-            segment,
-            min(event_date) as first_date
-        from parts
-        group by campaign_id, segment
-    ) as seen
-    inner join (select distinct event_date from parts) as days on seen.first_date <= days.event_date
+        first_days.campaign_id,
+        first_days.segment,
+        eventful_days.event_date
+    from first_days
+    inner join eventful_days on first_days.first_date <= eventful_days.event_date
 ),
 
 days as (
@@ -102,7 +108,8 @@ campaigns as (
             sum(both_arms_users) as both_arms_users,
             max(case when is_eventful then 1 else 0 end) = 1 as is_eventful
         from segments
-        group by campaign_id, {{ segment ~ ', ' if segment == 'segment' }}period_kind, window_label, period_start, period_end
+        group by
+            campaign_id, {{ segment ~ ', ' if segment == 'segment' }}period_kind, window_label, period_start, period_end
         {{ 'union all' if not loop.last }}
     {% endfor %}
 ),
