@@ -161,15 +161,16 @@ def test_a_rightly_built_company_passes(company: duckdb.DuckDBPyConnection) -> N
 @pytest.mark.slow
 @pytest.mark.parametrize(("table", "change", "check"), WRONG, ids=[f"{table}-{check}" for table, _, check in WRONG])
 def test_a_wrong_number_is_seen(company: duckdb.DuckDBPyConnection, table: str, change: str, check: str) -> None:
+    suites = [suite for suite in SUITES if any(each.name == check for each in suite.checks)]
     try:
         company.execute(change.format(table=table))
-        found = {result.check: result for result in run_suites(company, SUITES, AS_OF) if result.blocks}
+        found = {result.check: result for result in run_suites(company, suites, AS_OF) if result.blocks}
         assert check in found
         assert "could not run" not in found[check].observed
         real_time = {
-            each.name for suite in SUITES for each in suite.checks if isinstance(each, RowsCheck) and each.real_time
+            each.name for suite in suites for each in suite.checks if isinstance(each, RowsCheck) and each.real_time
         }
-        direct = {result.check for result in run_real_time_checks(company, SUITES, AS_OF) if result.blocks}
+        direct = {result.check for result in run_real_time_checks(company, suites, AS_OF) if result.blocks}
         assert direct == found.keys() & real_time
     finally:
         restore(company, table)

@@ -36,28 +36,39 @@ user_days as (
     {% endfor %}
 ),
 
+-- All windows end with the same day: a user's last day tells in which of them something happened at all.
 users as (
     select
-        user_days.breakdown,
-        user_days.breakdown_key,
-        windows.window_label,
-        user_days.user_id,
-        max(user_days.was_sent) as was_sent,
-        max(user_days.was_shown) as was_shown,
-        min(user_days.clicked_at) as clicked_at,
-        max(user_days.purchased_at) as purchased_at
+        breakdown,
+        breakdown_key,
+        user_id,
+        max(case when was_sent = 1 then event_date end) as last_sent,
+        max(case when was_shown = 1 then event_date end) as last_shown,
+        max(case when purchased_at is not null then event_date end) as last_bought,
+        max(purchased_at) as purchased_at
     from user_days
-    inner join windows on user_days.event_date >= windows.period_start and user_days.event_date <= windows.period_end
-    group by user_days.breakdown, user_days.breakdown_key, windows.window_label, user_days.user_id
+    group by breakdown, breakdown_key, user_id
 ),
 
--- What followed each click within the look-back, once per user and instant: groups and windows share their clicks.
+-- A click is the first of the windows that begin after the user's day of clicks before it.
+click_days as (
+    select
+        breakdown,
+        breakdown_key,
+        user_id,
+        event_date,
+        clicked_at,
+        lag(event_date) over (partition by breakdown, breakdown_key, user_id order by event_date) as previous_date
+    from user_days
+    where clicked_at is not null
+),
+
+-- What followed each click within the look-back, once per user and instant: groups share their clicks.
 clicks as (
     select distinct
         user_id,
         clicked_at
-    from users
-    where clicked_at is not null
+    from click_days
 ),
 
 first_visits as (
@@ -92,33 +103,77 @@ first_carts as (
 
 paths as (
     select
-        users.*,
+        click_days.*,
+        users.purchased_at,
         first_visits.visited_at,
         first_visits.last_cart_at,
         first_carts.filled_cart_at
-    from users
-    left join first_visits on users.user_id = first_visits.user_id and users.clicked_at = first_visits.clicked_at
-    left join first_carts on users.user_id = first_carts.user_id and users.clicked_at = first_carts.clicked_at
+    from click_days
+    inner join users
+        on
+            click_days.breakdown = users.breakdown
+            and click_days.breakdown_key = users.breakdown_key
+            and click_days.user_id = users.user_id
+    left join first_visits
+        on click_days.user_id = first_visits.user_id and click_days.clicked_at = first_visits.clicked_at
+    left join first_carts
+        on click_days.user_id = first_carts.user_id and click_days.clicked_at = first_carts.clicked_at
+),
+
+-- Users by the windows that they count in: those that hold event_date and begin after previous_date.
+counted as (
+    {% for day, name in {'last_sent': 'sent', 'last_shown': 'impression', 'last_bought': 'purchase'}.items() %}
+        select
+            breakdown,
+            breakdown_key,
+            {{ day }} as event_date,
+            cast(null as date) as previous_date,
+            '{{ name }}' as step,
+            {{ 'count(*)' if name == 'impression' else '0' }} as users,
+            count(*) as users_at_step
+        from users
+        where {{ day }} is not null
+        group by breakdown, breakdown_key, {{ day }}
+        union all
+    {% endfor %}
+    {% for step, conditions in {
+        'click': ['clicked_at is not null', 'clicked_at is not null'],
+        'visit': ['visited_at is not null', 'visited_at is not null'],
+        'cart': ['filled_cart_at is not null', 'last_cart_at is not null'],
+        'purchase': ['purchased_at >= filled_cart_at', 'false'],
+    }.items() %}
+        select
+            breakdown,
+            breakdown_key,
+            event_date,
+            previous_date,
+            '{{ step }}' as step,
+            sum(case when {{ conditions[0] }} then 1 else 0 end) as users,
+            sum(case when {{ conditions[1] }} then 1 else 0 end) as users_at_step
+        from paths
+        group by breakdown, breakdown_key, event_date, previous_date
+        {{ 'union all' if not loop.last }}
+    {% endfor %}
 ),
 
 sums as (
     select
-        breakdown,
-        breakdown_key,
-        window_label,
-        max(was_sent) as was_sent,
-        sum(was_shown) as impression_users,
-        sum(was_shown) as impression_users_at_step,
-        count(clicked_at) as click_users,
-        count(clicked_at) as click_users_at_step,
-        count(visited_at) as visit_users,
-        count(visited_at) as visit_users_at_step,
-        count(filled_cart_at) as cart_users,
-        count(last_cart_at) as cart_users_at_step,
-        sum(case when purchased_at >= filled_cart_at then 1 else 0 end) as purchase_users,
-        count(purchased_at) as purchase_users_at_step
-    from paths
-    group by breakdown, breakdown_key, window_label
+        counted.breakdown,
+        counted.breakdown_key,
+        windows.window_label,
+        max(case when counted.step = 'sent' then 1 else 0 end) as was_sent,
+        {% for step in steps %}
+            sum(case when counted.step = '{{ step }}' then counted.users else 0 end) as {{ step }}_users,
+            sum(case when counted.step = '{{ step }}' then counted.users_at_step else 0 end) as {{ step }}_users_at_step
+            {{- ',' if not loop.last }}
+        {% endfor %}
+    from counted
+    inner join windows
+        on
+            counted.event_date >= windows.period_start
+            and counted.event_date <= windows.period_end
+            and (counted.previous_date is null or counted.previous_date < windows.period_start)
+    group by counted.breakdown, counted.breakdown_key, windows.window_label
 ),
 
 steps as (
