@@ -25,11 +25,14 @@ SUITE = Suite(
                         having count(linear_revenue) = count(*) and count(markov_revenue) = count(*)
                     )
                     on first_touch, last_touch, linear, position, time_decay, markov, shapley into name model value revenue
+                ),
+                orders as (
+                    select event_date, sum(order_value) as order_value from lake.marts.fct_orders group by event_date
                 )
                 select
                     credited.breakdown, credited.window_label, credited.model, credited.revenue,
                     coalesce(sum(orders.order_value), 0) as order_revenue
-                from credited left join lake.marts.fct_orders as orders
+                from credited left join orders
                     on orders.event_date between credited.period_start and credited.period_end
                 group by credited.breakdown, credited.window_label, credited.model, credited.revenue
                 having credited.revenue <> coalesce(sum(orders.order_value), 0)

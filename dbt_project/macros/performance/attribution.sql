@@ -12,7 +12,7 @@
 
 {#-
     Attribution by a touch's place or age alone: model to the share of a touch in its journey, by `position` from 1 of
-    `touches`, and `decay`, the weight that halves with every half-life before the order.
+    `touches`, `decay`, the weight that halves with every half-life before the order, and `decay_until`, its running sum.
 -#}
 {% macro rule_based_models() %}
     {{ return({
@@ -21,7 +21,7 @@
         'linear': '1.0 / touches',
         'position': 'case when touches = 1 then 1.0 when touches = 2 then 0.5 when position in (1, touches) then 0.4'
             ~ ' else 0.2 / (touches - 2) end',
-        'time_decay': 'decay / sum(decay) over journey',
+        'time_decay': 'decay / max(decay_until) over journey',
     }) }}
 {% endmacro %}
 

@@ -29,6 +29,17 @@ touches as (
     window journey as (partition by journey_id)
 ),
 
+-- Summed in the order of the touches, lest the last digit depend on the engine.
+weighed as (
+    select
+        *,
+        sum(decay) over until_touch as decay_until
+    from touches
+    window until_touch as (
+        partition by journey_id order by position rows between unbounded preceding and current row
+    )
+),
+
 shares as (
     select
         journey_id,
@@ -41,10 +52,8 @@ shares as (
             {{ share }} as {{ model }}_share,
         {% endfor %}
         is_missing_rate
-    from touches
-    window journey as (
-        partition by journey_id order by position rows between unbounded preceding and unbounded following
-    )
+    from weighed
+    window journey as (partition by journey_id)
 ),
 
 -- Revenue credited up to and including a touch, of which the last one's is all: what rounding leaves goes to the next.

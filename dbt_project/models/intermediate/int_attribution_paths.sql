@@ -5,7 +5,6 @@
 
 with journeys as (
     select
-        journey_id,
         event_date,
         {{ groups.values() | join(',\n        ') }},
         order_id,
@@ -18,16 +17,36 @@ with journeys as (
         and {{ in_days('event_date', changed_journey_days(loads)) }}
 ),
 
-steps as (
+-- Ways are far fewer than journeys.
+ways as (
     {% for breakdown, list in groups.items() %}
         select
-            journey_id,
-            position,
+            event_date,
             '{{ breakdown }}' as breakdown,
-            step
-        from {{ unnested('journeys', {'step': list}) }} as steps
+            {{ list }} as steps,
+            count(order_id) as conversions,
+            coalesce(sum(order_value), 0) as revenue,
+            count(*) - count(order_id) as unconverted,
+            sum(case when is_missing_rate then 1 else 0 end) as missing_rate
+        from journeys
+        group by event_date, {{ list }}
         {{ 'union all' if not loop.last }}
     {% endfor %}
+),
+
+numbered as (
+    select
+        *,
+        row_number() over (order by breakdown, event_date, steps) as way
+    from ways
+),
+
+steps as (
+    select
+        way,
+        position,
+        step
+    from {{ unnested('numbered', {'step': 'steps'}) }} as steps
 ),
 
 -- A run of the same group is one step: neither Markov's chain of order 1 nor Shapley's sets see more in it.
@@ -36,7 +55,7 @@ changes as (
     from (
         select
             *,
-            lag(step) over (partition by breakdown, journey_id order by position) as earlier_step
+            lag(step) over (partition by way order by position) as earlier_step
         from steps
     ) as steps
     where earlier_step is null or earlier_step <> step
@@ -44,21 +63,20 @@ changes as (
 
 paths as (
     select
-        journey_id,
-        breakdown,
+        way,
         {{ ordered_list('step', 'position') }} as path
     from changes
-    group by journey_id, breakdown
+    group by way
 )
 
 select
-    journeys.event_date,
-    paths.breakdown,
+    numbered.event_date,
+    numbered.breakdown,
     paths.path,
-    count(journeys.order_id) as conversions,
-    cast(coalesce(sum(journeys.order_value), 0) as decimal(18, 4)) as revenue,
-    count(*) - count(journeys.order_id) as unconverted,
-    cast(sum(case when journeys.is_missing_rate then 1 else 0 end) as bigint) as missing_rate
+    cast(sum(numbered.conversions) as bigint) as conversions,
+    cast(sum(numbered.revenue) as decimal(18, 4)) as revenue,
+    cast(sum(numbered.unconverted) as bigint) as unconverted,
+    cast(sum(numbered.missing_rate) as bigint) as missing_rate
 from paths
-inner join journeys on paths.journey_id = journeys.journey_id
-group by journeys.event_date, paths.breakdown, paths.path
+inner join numbered on paths.way = numbered.way
+group by numbered.event_date, numbered.breakdown, paths.path

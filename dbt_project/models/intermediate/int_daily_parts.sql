@@ -3,6 +3,10 @@
 {%- set loads = loads() -%}
 {%- set users = fact_users() -%}
 {%- set columns = breakdowns().values() | reject('none') | list -%}
+{%- set seen = users.keys() | list -%}
+{%- if not loads.rebuild -%}
+    {%- for name in users -%}{%- do seen.append(name ~ '_before') -%}{%- endfor -%}
+{%- endif -%}
 {%- set of_users = "kind not in ('ordered', 'held_out_clicked')" -%}
 {%- set shown = held_at(loads.until) ~ ' and event_date <= ' ~ as_of_date() -%}
 
@@ -71,16 +75,44 @@ user_days as (
 -- The distinct users of any window that ends with the day of as_of are those whose last day lies in it.
 last_days as (
     select
-        *,
-        {% for name in users %}
-            max(case when {{ name }} = 1 then event_date end) over user_of_group as {{ name }}_last,
-            {% if not loads.rebuild %}
-                max(case when {{ name }}_before = 1 then event_date end) over user_of_group as {{ name }}_last_before,
-            {% endif %}
+        breakdown,
+        breakdown_key,
+        user_id,
+        {% for name in seen %}
+            max(case when {{ name }} = 1 then event_date end) as {{ name }}
+            {{- ',' if not loop.last }}
         {% endfor %}
-        count(*) over user_of_group as days
     from user_days
-    window user_of_group as (partition by breakdown, breakdown_key, user_id)
+    group by breakdown, breakdown_key, user_id
+),
+
+user_parts as (
+    select
+        breakdown,
+        breakdown_key,
+        event_date,
+        {% for name in users %}
+            sum({{ name }}{{ ' - ' ~ name ~ '_before' if not loads.rebuild }}) as {{ name }},
+            0 as last_{{ name }}
+            {{- ',' if not loop.last }}
+        {% endfor %}
+    from user_days
+    group by breakdown, breakdown_key, event_date
+    {% for last_seen in seen %}
+        union all
+        select
+            breakdown,
+            breakdown_key,
+            {{ last_seen }} as event_date,
+            {% for name in users %}
+                0 as {{ name }},
+                {{ {name: 'count(*)', name ~ '_before': '-count(*)'}.get(last_seen, '0') }} as last_{{ name }}
+                {{- ',' if not loop.last }}
+            {% endfor %}
+        from last_days
+        where {{ last_seen }} is not null
+        group by breakdown, breakdown_key, {{ last_seen }}
+    {% endfor %}
 ),
 
 user_changes as (
@@ -88,15 +120,11 @@ user_changes as (
         breakdown,
         breakdown_key,
         {% for name in users %}
-            sum({{ name }}{{ ' - ' ~ name ~ '_before' if not loads.rebuild }}) as {{ name }},
-            sum(case when {{ name }} = 1 and event_date = {{ name }}_last then 1 else 0 end)
-            {% if not loads.rebuild %}
-                - sum(case when {{ name }}_before = 1 and event_date = {{ name }}_last_before then 1 else 0 end)
-            {% endif %}
-                as last_{{ name }},
+            sum({{ name }}) as {{ name }},
+            sum(last_{{ name }}) as last_{{ name }},
         {% endfor %}
         event_date
-    from last_days
+    from user_parts
     group by breakdown, breakdown_key, event_date
 ),
 
