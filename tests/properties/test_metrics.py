@@ -34,6 +34,8 @@ from tests.oracles.world import World
 from tests.properties import stories
 from tests.properties.crowds import crowd
 
+pytestmark = [pytest.mark.slow, pytest.mark.alone]
+
 SHOWN = 40
 MARTS = "marts.metric_values"
 REAL_TIME = {metric.metric_id for metric in SPECIFIED if metric.refresh == "real-time"}
@@ -87,7 +89,6 @@ def nightly_values(lake: Lake) -> dict[Key, MetricValue]:
     return {key: value for key, value in values_in(lake, MARTS).items() if key[0] in CUSTOMERS}
 
 
-@pytest.mark.slow
 def test_stories_come_out_as_told_after_each_load(settings: Settings, lake: Lake, tmp_path: Path) -> None:
     world = stories.world_of(*stories.STORIES)
     for number, load in enumerate(world.loads, start=1):
@@ -101,7 +102,6 @@ def test_stories_come_out_as_told_after_each_load(settings: Settings, lake: Lake
     assert operations_discrepancies(lake, world.loads, later) == [], "after days without a load"
 
 
-@pytest.mark.slow
 def test_a_crowd_comes_out_in_whatever_order_it_lands(settings: Settings, lake: Lake, tmp_path: Path) -> None:
     world = crowd(3)
     for number, load in enumerate(world.loads, start=1):
@@ -117,7 +117,6 @@ def test_a_crowd_comes_out_in_whatever_order_it_lands(settings: Settings, lake: 
         assert differences(lake, *world.judged(), later) == [], "after days without a load"
 
 
-@pytest.mark.slow
 def test_a_real_time_refresh_brings_the_real_time_metrics_up_to_date(
     settings: Settings, lake: Lake, tmp_path: Path
 ) -> None:
@@ -134,7 +133,6 @@ def test_a_real_time_refresh_brings_the_real_time_metrics_up_to_date(
         assert not between or nightly_values(lake) == before, "what is computed at night stays"
 
 
-@pytest.mark.slow
 def test_an_erased_customer_leaves_no_trace(settings: Settings, lake: Lake, tmp_path: Path) -> None:
     world = crowd(5)
     for number, load in enumerate(world.loads, start=1):
@@ -173,7 +171,6 @@ def erase(lake: Lake, user: str, at: datetime) -> None:
         ingestion.load_reference(erasure, delete)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("story", ["touches that compete", "a crowd"])
 def test_orders_are_credited_where_their_origin_emits_no_conversions(
     settings: Settings, lake: Lake, tmp_path: Path, story: str
@@ -193,7 +190,6 @@ def test_orders_are_credited_where_their_origin_emits_no_conversions(
         assert differences(lake, *world.judged(number, from_shop=True), load.ingested_at) == [], f"after load {number}"
 
 
-@pytest.mark.slow
 def test_a_simulated_company_comes_out_to_the_last_row(settings: Settings, lake: Lake, tmp_path: Path) -> None:
     end = datetime(2025, 6, 15, 18, 30, tzinfo=UTC)
     write_company(Company(end=end, days=100, customers=1_500, events=60_000), load_contract(), tmp_path / "company")
