@@ -77,11 +77,10 @@ last_days as (
     select
         breakdown,
         breakdown_key,
-        user_id,
         {% for name in seen %}
-            max(case when {{ name }} = 1 then event_date end) as {{ name }}
-            {{- ',' if not loop.last }}
+            max(case when {{ name }} = 1 then event_date end) as {{ name }},
         {% endfor %}
+        user_id
     from user_days
     group by breakdown, breakdown_key, user_id
 ),
@@ -90,12 +89,11 @@ user_parts as (
     select
         breakdown,
         breakdown_key,
-        event_date,
         {% for name in users %}
             sum({{ name }}{{ ' - ' ~ name ~ '_before' if not loads.rebuild }}) as {{ name }},
-            0 as last_{{ name }}
-            {{- ',' if not loop.last }}
+            0 as last_{{ name }},
         {% endfor %}
+        event_date
     from user_days
     group by breakdown, breakdown_key, event_date
     {% for last_seen in seen %}
@@ -103,12 +101,11 @@ user_parts as (
         select
             breakdown,
             breakdown_key,
-            {{ last_seen }} as event_date,
             {% for name in users %}
                 0 as {{ name }},
-                {{ {name: 'count(*)', name ~ '_before': '-count(*)'}.get(last_seen, '0') }} as last_{{ name }}
-                {{- ',' if not loop.last }}
+                {{ {name: 'count(*)', name ~ '_before': '-count(*)'}.get(last_seen, '0') }} as last_{{ name }},
             {% endfor %}
+            {{ last_seen }} as event_date
         from last_days
         where {{ last_seen }} is not null
         group by breakdown, breakdown_key, {{ last_seen }}

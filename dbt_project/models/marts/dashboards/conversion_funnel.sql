@@ -161,12 +161,12 @@ sums as (
         counted.breakdown,
         counted.breakdown_key,
         windows.window_label,
-        max(case when counted.step = 'sent' then 1 else 0 end) as was_sent,
         {% for step in steps %}
-            sum(case when counted.step = '{{ step }}' then counted.users else 0 end) as {{ step }}_users,
-            sum(case when counted.step = '{{ step }}' then counted.users_at_step else 0 end) as {{ step }}_users_at_step
-            {{- ',' if not loop.last }}
+            {% for who in ['users', 'users_at_step'] %}
+                sum(case when counted.step = '{{ step }}' then counted.{{ who }} else 0 end) as {{ step }}_{{ who }},
+            {% endfor %}
         {% endfor %}
+        max(case when counted.step = 'sent' then 1 else 0 end) as was_sent
     from counted
     inner join windows
         on
