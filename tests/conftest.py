@@ -19,14 +19,6 @@ hypothesis.settings.register_profile("explore", deadline=None, max_examples=500)
 hypothesis.settings.load_profile("repeatable")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of a file on one worker, where they share its fixtures, but for those that are marked ``alone``."""
-    for item in items:
-        if item.get_closest_marker("alone") is None:
-            item.add_marker(pytest.mark.xdist_group(item.location[0]))
-
-
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     """Default settings with a home below the test's own folder."""

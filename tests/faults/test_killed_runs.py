@@ -127,7 +127,6 @@ def test_a_killed_day_is_completed(next_day: Scene, seed: int) -> None:
     assert_completed_by_the_next_run(next_day)
 
 
-@pytest.mark.alone
 def test_a_killed_first_day_is_completed(first_day: Scene) -> None:
     first_day.home.bring_back(first_day.kept)
     kill_in_turn(first_day, ("ingest", "build", "build", "publish"), random.Random(99))

@@ -1,0 +1,42 @@
+"""Whether the tables say what the oracles say: of all metrics, customers, attribution, reconciliation and quality."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+
+from pipelines.lake.connection import Lake
+from tests.oracles.attribution_oracle import attribution_discrepancies
+from tests.oracles.comparison import discrepancies, values_in
+from tests.oracles.customer_tables import customer_discrepancies
+from tests.oracles.customers_oracle import CustomersOracle
+from tests.oracles.ingestion_oracle import IngestionOracle
+from tests.oracles.metrics_oracle import MetricsOracle
+from tests.oracles.quality_oracle import quality_discrepancies
+from tests.oracles.reconciliation_oracle import reconciliation_discrepancies
+from tests.oracles.references import References
+
+SHOWN = 40
+MARTS = "marts.metric_values"
+
+
+def differences(
+    lake: Lake,
+    oracle: IngestionOracle,
+    references: References,
+    as_of: datetime,
+    *,
+    only: Collection[str] | None = None,
+) -> list[str]:
+    """What the tables say otherwise than the oracles about some metrics or all; the first of it, to be read."""
+    events = oracle.events.values()
+    expected = MetricsOracle(events, references, as_of).values() | CustomersOracle(events, references, as_of).values()
+    if only is not None:
+        expected = {key: value for key, value in expected.items() if key[0] in only}
+    found = discrepancies(values_in(lake, MARTS), expected, until=as_of.date())
+    if only is None:
+        found += customer_discrepancies(lake, CustomersOracle(events, references, as_of))
+        found += attribution_discrepancies(lake, events, references, as_of, timedelta(days=30))
+        found += reconciliation_discrepancies(lake, events, references, as_of)
+        found += quality_discrepancies(lake, oracle, as_of)
+    return found[:SHOWN]
