@@ -28,7 +28,7 @@ demo: setup  ## simulate a company and carry it to published marts
 	$(BIN)/truelift demo
 
 test: setup  ## all tests
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test-fast: setup  ## the tests that take seconds
 	$(BIN)/pytest -n 2 -m "not slow"
