@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from threading import Lock
 
 import duckdb
 import pyarrow as pa
@@ -148,6 +149,7 @@ class Ingestion:
         self._settings = lake.settings
         self._backfill = backfill
         self._progress = progress
+        self._telling, self._told = Lock(), 0
         self._store = EventStore(connection, load_contract(), lake.settings, ingested_at)
         rows = connection.execute("select content_hash from lake.ops.load_log where status = 'loaded'").fetchall()
         self._known = {known for (known,) in rows}
@@ -155,6 +157,7 @@ class Ingestion:
     def load_files(self, paths: Sequence[Path]) -> list[LoadResult]:
         """Load files in their order; small event files side by side in one transaction."""
         results: list[LoadResult] = []
+        self._told = 0
         total = sum(_size(path) for path in paths)
         for batch in read_ahead(self._batches(paths, total)):
             waiting: dict[str, _Landed] = {}
@@ -173,7 +176,7 @@ class Ingestion:
                 else:
                     waiting[digest] = each
             results += self._load_batch(list(waiting.values()))
-        self._progress("", total, total)
+        self._tell("", total, total)
         return results
 
     def load_events(
@@ -333,9 +336,7 @@ class Ingestion:
         read = read_parquet_chunks if file.path.suffix == ".parquet" else read_chunks
 
         def chunks() -> Iterator[pa.Table]:
-            yield from read(
-                file.path, lambda read_bytes: self._progress(described.source_file, done + read_bytes, total)
-            )
+            yield from read(file.path, lambda read_bytes: self._tell(described.source_file, done + read_bytes, total))
             require_unchanged(file.path, file.identity)
 
         return EventInput(
@@ -363,6 +364,12 @@ class Ingestion:
         with transaction(self.connection):
             self.log([result])
         return result
+
+    def _tell(self, name: str, done: int, total: int) -> None:
+        """Report progress of readers that work side by side: what is done never shrinks."""
+        with self._telling:
+            self._told = max(self._told, done)
+            self._progress(name, self._told, total)
 
     def _next_load_id(self) -> int:
         rows = self.connection.execute("select coalesce(max(load_id), 0) + 1 from lake.ops.load_log").fetchall()

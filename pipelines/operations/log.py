@@ -1,6 +1,6 @@
 """The operations log: what the platform ran and how it answered, until a run takes it into the lake.
 
-A SQLite file of the home rather than a table of the lake: a row costs a millisecond, waits for no writer of the lake and
+A SQLite file of the home rather than a table of the lake: a row costs milliseconds, waits for no writer of the lake and
 leaves no version of it. Its tables are those reference inputs that the platform itself delivers. Every function raises
 WorkFailedError when the file can't be read or written.
 """
@@ -76,14 +76,15 @@ def known_services(settings: Settings) -> tuple[str, ...]:
 def _opened(settings: Settings) -> Iterator[sqlite3.Connection]:
     """The log in a transaction that the end of the block commits."""
     try:
-        with closing(sqlite3.connect(settings.operations_log, timeout=_BUSY_SECONDS)) as log:
-            log.execute("pragma journal_mode = wal")
-            log.execute("pragma synchronous = normal")
-            with log:
-                for reference in LOGGED:
-                    columns = ", ".join(REFERENCES[reference][1])
-                    log.execute(f"create table if not exists {reference} ({columns}, load_id integer)")
-                yield log
+        with closing(sqlite3.connect(settings.operations_log, timeout=_BUSY_SECONDS, isolation_level=None)) as log:
+            # Takes the write lock at once and waits for it: a lock that is raised later, or a change of the journal's
+            # mode, gives up at once when another process is at it.
+            log.execute("begin immediate")
+            for reference in LOGGED:
+                columns = ", ".join(REFERENCES[reference][1])
+                log.execute(f"create table if not exists {reference} ({columns}, load_id integer)")
+            yield log
+            log.execute("commit")
     except (sqlite3.Error, OSError) as error:
         raise WorkFailedError(
             f"The operations log {settings.operations_log} can't be used: {error}.",
