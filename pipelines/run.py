@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from pipelines.lake.audit import Audit, audit
 from pipelines.lake.connection import Lake
 from pipelines.lake.publishing import Publication, current_version, publish
 from pipelines.operations.queries import logged_step
+from pipelines.operations.system_events import write_back
 from pipelines.transformation.build import Build, Node, build
 from pipelines.transformation.build import Progress as BuildProgress
 from quality.checks import CheckResult
@@ -65,12 +67,12 @@ def refresh(
     on_build: Callable[[BuildProgress], None] | None = None,
     on_phase: Callable[[str], None] | None = None,
 ) -> tuple[Build, Audit, Publication]:
-    """Build, audit and publish what the lake holds.
+    """Build, audit and publish what the lake holds, and write back as events what came of it.
 
     ``real_time`` narrows it to the models and checks of a landing batch. Raises WorkFailedError naming what failed;
     the published version then stays.
     """
-    say = on_phase or (lambda _: None)
+    say, begin = on_phase or (lambda _: None), time.perf_counter()
     with lake.writing():
         say("build")
         built = build(
@@ -96,7 +98,10 @@ def refresh(
             build_results=check_results(built.nodes, schemas),
         )
         say("publish")
-        return built, audited, publish(lake, audited, at)
+        publication = publish(lake, audited, at)
+        if publication.version == version:  # else readers have a newer one, and its run told of it
+            write_back(lake, publication, seconds=time.perf_counter() - begin)
+        return built, audited, publication
 
 
 def check_results(nodes: Sequence[Node], schemas: Mapping[str, str]) -> tuple[CheckResult, ...]:

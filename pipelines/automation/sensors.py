@@ -25,6 +25,7 @@ from pipelines.errors import UserError
 from pipelines.ingestion.files import ready_files
 from pipelines.lake.connection import Lake
 from pipelines.lake.pinning import published_views
+from pipelines.operations.system_events import is_system_file
 from pipelines.settings import now
 
 _WAITING = (DagsterRunStatus.QUEUED, DagsterRunStatus.NOT_STARTED, DagsterRunStatus.STARTING)
@@ -45,7 +46,7 @@ def landing_sensor(refresh: AssetJob, everything: AssetJob) -> SensorDefinition:
         default_status=DefaultSensorStatus.RUNNING,
     )
     def landing(context: SensorEvaluationContext, lake: ResourceParam[Lake]) -> SensorResult:
-        files = ready_files(lake.settings, now())
+        files = [path for path in ready_files(lake.settings, now()) if not is_system_file(path)]
         if not files:
             return _skip(context, f"Nothing is waiting in {lake.settings.landing}.")
         key = batch_key(files)

@@ -32,11 +32,13 @@ from pipelines.lake.pinning import TARGET
 from pipelines.lake.publishing import Publication, current_version, publish
 from pipelines.lake.sizes import sizes
 from pipelines.lake.tables import PUBLISH_LOG, QUALITY_RESULTS
+from pipelines.operations.system_events import write_back
 from pipelines.settings import now
 from quality.checks import RowsCheck, Suite, counted
 
 QUALITY = AssetKey(["ops", "quality_results"])
 PUBLICATIONS = AssetKey(["ops", "publish_log"])
+SYSTEM_EVENTS = AssetKey(["landing", "system_events"])
 MAINTENANCE = AssetKey(["ops", "maintenance"])
 FRESHNESS = FreshnessPolicy.time_window(warn_window=timedelta(hours=26), fail_window=timedelta(hours=48))
 """The nightly run publishes once a day: late after two hours of grace, stale when it has failed twice."""
@@ -115,7 +117,11 @@ def published_assets(marts: Sequence[AssetSpec], suites: Sequence[Suite], pool: 
             if QUALITY in context.selected_asset_keys:
                 yield MaterializeResult(asset_key=QUALITY, metadata=_audit_metadata(lake, found))
             if wanted:
-                yield from _publication_results(lake, publish(lake, found, now()), sorted(wanted))
+                publication = publish(lake, found, now())
+                yield from _publication_results(lake, publication, sorted(wanted - {SYSTEM_EVENTS}))
+                if publication.version == version and SYSTEM_EVENTS in wanted:
+                    told = write_back(lake, publication, seconds=_seconds(context))
+                    yield MaterializeResult(asset_key=SYSTEM_EVENTS, metadata=dict(told))
             _tell(found)
 
     return audit_and_publish
@@ -188,6 +194,22 @@ def _log_specs(checked: set[AssetKey]) -> Iterator[AssetSpec]:
         description="One row per publication or rollback: the version that readers were given, and on which checks.",
         metadata={"dagster/column_schema": column_schema(PUBLISH_LOG)},
     )
+    yield AssetSpec(
+        SYSTEM_EVENTS,
+        deps=[PUBLICATIONS],
+        group_name="published",
+        owners=[OWNER],
+        kinds={"file", "json"},
+        description="What the run has to tell, as events that it lands and takes in: `data_refresh_completed`, "
+        "`metric_calculation_completed` for each metric, `anomaly_detected` for each new anomaly of weight.",
+    )
+
+
+def _seconds(context: AssetExecutionContext) -> float:
+    """How long the run has taken so far."""
+    record = context.instance.get_run_record_by_id(context.run.run_id)
+    assert record is not None and record.start_time is not None
+    return max(now().timestamp() - float(record.start_time), 0.0)
 
 
 def _tell(found: Audit) -> None:

@@ -77,7 +77,7 @@ def _metrics(values: Mapping[Key, MetricValue]) -> dict[Series, dict[date, float
 def _volumes(events: Iterator[StoredEvent] | Any) -> dict[Series, dict[date, float]]:
     found: dict[Series, dict[date, float]] = defaultdict(lambda: defaultdict(float))
     for event in events:
-        for event_type in ("all", event.event_type):
+        for event_type in {"all", event.event_type} - {"anomaly_detected"}:
             found["events", "event_type", event_type][event.timestamp.date()] += 1
     return found
 

@@ -187,6 +187,14 @@ def test_a_landed_order_is_published_by_a_refresh(deployment: Deployment, tmp_pa
     assert result.success
     assert order_revenue(deployment, "published") - before == pytest.approx(12.5)
     assert deployment.version() > version
+    told = deployment.instance.get_latest_materialization_event(dg.AssetKey(["landing", "system_events"]))
+    assert told is not None and told.asset_materialization is not None
+    assert told.asset_materialization.metadata["data_refresh_completed"].value == 1
+    assert deployment.rows(
+        "select records_processed, refresh_duration_seconds > 0 from lake.raw.events"
+        " where event_type = 'data_refresh_completed' and user_id = 'truelift' order by timestamp desc limit 1"
+    ) == [(1, True)]
+    assert list(deployment.settings.landing.iterdir()) == []
 
 
 def test_an_unknown_file_is_reported_and_stops_nothing(deployment: Deployment, tmp_path: Path) -> None:

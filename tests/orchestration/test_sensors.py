@@ -49,6 +49,13 @@ def test_an_empty_folder_asks_for_nothing(lake: Lake, instance: dg.DagsterInstan
     assert "Nothing is waiting" in reason(tick(lake, instance))
 
 
+def test_the_platforms_own_events_wait_for_the_next_run(lake: Lake, instance: dg.DagsterInstance) -> None:
+    drop(lake, "truelift-20250630T180000.000000.jsonl")
+    assert "Nothing is waiting" in reason(tick(lake, instance))
+    drop(lake, "a.jsonl")
+    assert requested(tick(lake, instance)) == batch_key([lake.settings.landing / "a.jsonl"])
+
+
 def test_the_same_files_are_requested_once(lake: Lake, instance: dg.DagsterInstance) -> None:
     drop(lake, "a.jsonl")
     key = requested(tick(lake, instance))

@@ -30,7 +30,10 @@ with known_days as (
         event_date,
         cast(events as double) as value
     from {{ ref('int_daily_volumes') }}
-    where event_date >= {{ watched_history_since() }} and event_date < {{ as_of_date() }}
+    where
+        event_date >= {{ watched_history_since() }}
+        and event_date < {{ as_of_date() }}
+        and event_type <> 'anomaly_detected' -- or what is found tonight would be found again tomorrow
 ),
 
 lives as (
