@@ -16,7 +16,7 @@ from benchmarks import batch, ingest, queries, simulator, ten_million
 from benchmarks.bench import Bench
 from benchmarks.homes import Scratch
 from benchmarks.machine import machine, versions
-from benchmarks.models import attribution, customers, experiments, forecasting, optimization
+from benchmarks.models import attribution, customers, experiments, forecasting, lift, optimization
 from benchmarks.report import README, write_readme
 from benchmarks.results import RESULTS, Record, Result, tables, write_record
 from pipelines.errors import TrueliftError, UserError
@@ -31,6 +31,7 @@ BENCHMARKS: Mapping[str, Callable[[Bench], Result]] = {
     "attribution": attribution.measure,
     "customers": customers.measure,
     "experiments": experiments.measure,
+    "lift": lift.measure,
     "forecasting": forecasting.measure,
     "optimization": optimization.measure,
 }

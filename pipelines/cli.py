@@ -223,6 +223,26 @@ Everything lies in {lake.settings.home}. Ask it yourself:
 
 
 @app.command()
+def train(as_of: AsOf = None) -> None:
+    """Train the models on what the lake holds, and try them out of time."""
+    from pipelines.modeling.training import train as work
+
+    with Phases(console) as phases:
+        phases.begin("train")
+        found = work(_lake(), _instant(as_of, now()))
+    table = Table("model", "AUC", "95 % interval", "precision", "recall", "F1", "cases", "why there is none")
+    for each in found:
+        figures = (each.precision_score, each.recall_score, each.f1_score)
+        interval = "" if each.auc_low is None else f"{each.auc_low:.3f} to {each.auc_high:.3f}"
+        shown = ("" if value is None else f"{value:.3f}" for value in figures)
+        table.add_row(
+            *(each.kind, "" if each.auc is None else f"{each.auc:.3f}", interval, *shown),
+            *("" if each.cases is None else f"{each.cases:,}", each.details or ""),
+        )
+    console.print(table)
+
+
+@app.command()
 def maintain(as_of: AsOf = None) -> None:
     """Expire old snapshots, compact small files, delete orphans, purge the archive."""
     from pipelines.lake.maintenance import maintain as work

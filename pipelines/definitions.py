@@ -20,6 +20,7 @@ from pipelines.ingestion.assets import freshness_checks, ingestion_assets, landi
 from pipelines.lake.assets import maintenance_asset, published_assets, real_time_checks
 from pipelines.lake.connection import Lake
 from pipelines.lake.pinning import SOURCE, TARGET
+from pipelines.modeling.assets import models_asset
 from pipelines.operations.assets import probes_asset, probes_sensor
 from pipelines.settings import Settings, load_settings
 from pipelines.transformation.assets import (
@@ -64,6 +65,7 @@ def build_definitions(overrides: Overrides | None = None) -> Definitions:
     transformation = transformation_assets(manifest, POOL)
     marts = [spec for spec in transformation.specs if spec.key.path[0] == SOURCE]
     published = published_assets(marts, suites, POOL)
+    models = models_asset(POOL)
     maintenance = maintenance_asset(POOL)
     probes = probes_asset(sorted(key for key in published.keys if key.path[0] == TARGET))
     freshness = freshness_checks()
@@ -73,16 +75,17 @@ def build_definitions(overrides: Overrides | None = None) -> Definitions:
     refresh = job("refresh", (taken_in | real_time_models(manifest) | readable) - AssetSelection.checks(*slow_checks))
     nightly = job("nightly", taken_in | AssetSelection.assets(transformation) | readable)
     days = job("recompute_days", AssetSelection.assets(touched_days, transformation) | readable)
+    training = job("training", AssetSelection.assets(models))
     upkeep = job("maintenance", AssetSelection.assets(maintenance))
     watch = job("freshness", AssetSelection.checks(freshness))
     return Definitions(
         assets=[
             *(landing_spec(), build_log_spec(), ingestion, touched_days),
-            *(transformation, published, maintenance, probes),
+            *(transformation, published, models, maintenance, probes),
         ],
         asset_checks=[freshness],
-        jobs=[refresh, nightly, days, upkeep, watch],
-        schedules=[schedule(nightly), schedule(upkeep), schedule(watch)],
+        jobs=[refresh, nightly, days, training, upkeep, watch],
+        schedules=[schedule(each) for each in (nightly, training, upkeep, watch)],
         sensors=[landing_sensor(refresh, nightly), failure_alert(), probes_sensor()],
         resources={"lake": Lake(settings)},
         executor=given.executor or _executor(settings),

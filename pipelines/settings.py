@@ -75,6 +75,11 @@ class Settings:
         return self.home / "exports"
 
     @property
+    def models(self) -> Path:
+        """Folder of the trained models, each under the hash of its bytes."""
+        return self.home / "models"
+
+    @property
     def data_docs(self) -> Path:
         """Folder of the page that shows every quality check and what it found."""
         return self.home / "data_docs"

@@ -13,6 +13,7 @@ from models_ml.experiments.assignment import (
     check_sample_ratio,
     is_held_out,
 )
+from models_ml.experiments.backtest import UpliftBacktest, backtest_uplift
 from models_ml.experiments.bayesian import WinProbability, win_probability
 from models_ml.experiments.evaluation import evaluate_uplift
 from models_ml.experiments.holdouts import measure_holdouts
@@ -44,9 +45,11 @@ __all__ = [
     "SampleSize",
     "TargetingCurve",
     "TargetingGate",
+    "UpliftBacktest",
     "UpliftModel",
     "WinProbability",
     "Winner",
+    "backtest_uplift",
     "bucket",
     "check_balance",
     "check_sample_ratio",

@@ -4,8 +4,8 @@ The one place of ``models_ml`` that writes files: :func:`write_company` a whole 
 of a short span of its time. The event types and their properties come from the contract that they are given.
 """
 
-from models_ml.simulation.simulate import write_company, write_slice
+from models_ml.simulation.simulate import true_lift, write_company, write_slice
 from models_ml.simulation.truth import FileTruth, Truth
 from models_ml.simulation.world import BAD_SHARES, World
 
-__all__ = ["BAD_SHARES", "FileTruth", "Truth", "World", "write_company", "write_slice"]
+__all__ = ["BAD_SHARES", "FileTruth", "Truth", "World", "true_lift", "write_company", "write_slice"]

@@ -64,6 +64,17 @@ def write_company(
     return truth
 
 
+def true_lift(world: World, contract: EventContract) -> pl.DataFrame:
+    """What the messages of a world truly change, as ``Truth.lift`` has it, but by number of campaign; nothing is written.
+
+    The same as that of :func:`write_company` for an equal world.
+    """
+    stream = Stream(make_company(world), Wording(contract), "company", world.days, world.events)
+    for part in parts(world):
+        stream.advance(part, part.portion(world.clean_events))
+    return stream.ledger.lift()
+
+
 def write_slice(
     world: World,
     contract: EventContract,

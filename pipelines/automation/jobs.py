@@ -15,10 +15,12 @@ JOBS: Mapping[str, str] = {
     "recompute_days": "Computes the chosen days again in every daily model, then audits and publishes. "
     "Click Materialize and choose the days.",
     "freshness": "Judges whether events come in, and the metrics follow, as soon as they are to; fails when far too late.",
+    "training": "Trains the models on what the lake holds and tries them out of time; the next night publishes how they do.",
     "maintenance": "Expires old versions, compacts small files, deletes what nothing refers to.",
 }
 SCHEDULES: Mapping[str, str] = {
     "nightly": "15 2 * * *",
+    "training": "15 1 * * 0",
     "maintenance": "45 3 * * *",
     "freshness": "*/15 * * * *",
 }

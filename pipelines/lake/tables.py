@@ -92,6 +92,43 @@ PUBLISH_LOG: Mapping[str, str] = {
     "note": "varchar",
 }
 
+MODEL_VERSIONS: Mapping[str, str] = {
+    "id": "varchar",
+    "kind": "varchar",
+    "as_of": "timestamp",
+    "training_start": "timestamp",
+    "training_end": "timestamp",
+    "data_version": "varchar",
+    "input_schema": "varchar",
+    "parameters": "varchar",
+    "metrics": "varchar",
+    "importances": "varchar",
+    "references": "varchar",
+    "artifact_hash": "varchar",
+    "status": "varchar",
+    "approved_by": "varchar",
+}
+"""Trained models, as ``models_ml.registry.ModelVersion.row`` writes them."""
+
+MODEL_EVALUATIONS: Mapping[str, str] = {
+    "kind": "varchar",
+    "as_of": "timestamp",
+    "model_id": "varchar",
+    "tested_from": "timestamp",
+    "tested_until": "timestamp",
+    "cases": "bigint",
+    "auc": "double",
+    "auc_low": "double",
+    "auc_high": "double",
+    "precision_score": "double",
+    "recall_score": "double",
+    "f1_score": "double",
+    "qini": "double",
+    "null_reason": "varchar",
+    "details": "varchar",
+}
+"""One row per kind of model and training: how the model does out of time, or why there is none."""
+
 REFERENCES: Mapping[str, tuple[tuple[str, ...], Mapping[str, str]]] = {
     "campaigns": (
         ("campaign_id",),
@@ -227,6 +264,8 @@ def _tables(contract: Contract) -> dict[tuple[str, str], Mapping[str, str]]:
         ("raw", "events"): contract.event_columns,
         ("raw", "quarantine"): QUARANTINE,
         **{("raw", name): {**columns, **HISTORY} for name, (_, columns) in REFERENCES.items()},
+        ("models", "model_versions"): MODEL_VERSIONS,
+        ("models", "model_evaluations"): MODEL_EVALUATIONS,
         ("ops", "load_log"): LOAD_LOG,
         ("ops", "touched_days"): TOUCHED_DAYS,
         ("ops", "build_log"): BUILD_LOG,

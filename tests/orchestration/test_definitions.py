@@ -177,7 +177,7 @@ def test_they_work_by_themselves(definitions: dg.Definitions) -> None:
     sensors = {sensor.name: sensor.default_status for sensor in repository.sensor_defs}
     schedules = {schedule.name: schedule for schedule in repository.schedule_defs}
     assert sensors == dict.fromkeys(("landing", "failure_alert", "probes"), dg.DefaultSensorStatus.RUNNING)
-    assert schedules.keys() == {"nightly_schedule", "maintenance_schedule", "freshness_schedule"}
+    assert schedules.keys() == {"nightly_schedule", "training_schedule", "maintenance_schedule", "freshness_schedule"}
     assert {each.default_status for each in schedules.values()} == {dg.DefaultScheduleStatus.RUNNING}
     assert {each.execution_timezone for each in schedules.values()} == {"UTC"}
 

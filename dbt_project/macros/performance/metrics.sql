@@ -147,8 +147,14 @@
 
 {#- The metrics of int_nightly_metrics that have daily values. -#}
 {% macro nightly_metrics() %}
-    {{ return(['incrementality_percent', 'holdout_lift_pp', 'net_incremental_revenue', 'attributed_revenue']) }}
+    {{ return([
+        'incrementality_percent', 'holdout_lift_pp', 'net_incremental_revenue', 'attributed_revenue', 'model_auc',
+    ]) }}
 {% endmacro %}
+
+
+{#- The kinds of models that pipelines/modeling trains. -#}
+{% macro model_kinds() %}{{ return(['churn', 'uplift']) }}{% endmacro %}
 
 
 {#- Whether this run builds the nightly models, or whatever reads them anew. -#}

@@ -97,3 +97,47 @@ select
     {{ as_of() }} as as_of
 from {{ ref('attribution_revenue_daily') }}
 where breakdown_key <> 'unattributed' and event_date <= {{ as_of_date() }}
+union all
+{% for breakdown, key, condition in [('model', 'model_kind', 'true'), ('overall', "'all'", "model_kind = 'uplift'")] %}
+    select
+        'model_auc' as metric_id,
+        '{{ breakdown }}' as breakdown,
+        {{ key }} as breakdown_key,
+        'window' as period_kind,
+        'newest' as window_label,
+        cast(coalesce(tested_from, as_of) as date) as period_start,
+        cast(as_of as date) as period_end,
+        auc as numerator,
+        cast(null as double) as denominator,
+        auc as value,
+        auc_null_reason as null_reason,
+        (auc_high - auc_low) / 2 as half_width,
+        as_of
+    from {{ ref('model_evaluations') }}
+    where is_newest and {{ condition }}
+    union all
+    -- Of a day the last training.
+    select
+        'model_auc' as metric_id,
+        '{{ breakdown }}' as breakdown,
+        {{ key }} as breakdown_key,
+        'daily' as period_kind,
+        'day' as window_label,
+        cast(evaluated_at as date) as period_start,
+        cast(evaluated_at as date) as period_end,
+        auc as numerator,
+        cast(null as double) as denominator,
+        auc as value,
+        auc_null_reason as null_reason,
+        (auc_high - auc_low) / 2 as half_width,
+        as_of
+    from (
+        select
+            *,
+            row_number() over (partition by model_kind, cast(evaluated_at as date) order by evaluated_at desc) as place
+        from {{ ref('model_evaluations') }}
+        where evaluated_at is not null and {{ condition }}
+    ) as trainings
+    where place = 1
+    {{ 'union all' if not loop.last }}
+{% endfor %}

@@ -28,10 +28,14 @@ class Trial:
 
 @dataclass(frozen=True)
 class ChurnBacktest:
-    """Baseline and candidate on the same snapshots; ``gain`` is the candidate's AUC less the baseline's."""
+    """Baseline and candidate on the same snapshots; ``gain`` is the candidate's AUC less the baseline's.
+
+    ``cases`` is the number of customers tested.
+    """
 
     cutoffs: ChurnCutoffs
     training: pl.DataFrame
+    cases: int
     baseline: Trial
     candidate: Trial
     gain: Metric
@@ -87,4 +91,4 @@ def backtest_churn(
     gain = auc_difference(happened, predicted[1], predicted[0])
     if isinstance(gain, NotComputable):
         return gain
-    return ChurnBacktest(cutoffs, training, baseline, candidate, gain)
+    return ChurnBacktest(cutoffs, training, len(test), baseline, candidate, gain)

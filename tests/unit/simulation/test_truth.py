@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from models_ml.simulation import World
+from models_ml.simulation import World, true_lift
 from models_ml.simulation.campaigns import PAID_BASKET
 from models_ml.simulation.company import Company, make_company
 from models_ml.simulation.customers import HABITS, PATTERNS
@@ -130,6 +130,10 @@ def test_a_user_is_in_one_arm_and_arms_count_as_the_truth_says(company: Written,
         assert (~chosen["is_holdout"]).sum() == lift["converted_treated"]
         assert chosen["is_holdout"].sum() == lift["converted_holdout"]
     assert sum(holdout for _, holdout in counted.values()) > 0
+
+
+def test_the_lift_is_known_without_writing_anything(company: Written) -> None:
+    assert true_lift(company.world, load_contract()).drop("campaign").equals(company.truth.lift.drop("campaign_id"))
 
 
 def test_holdout_users_see_nothing(events: pl.DataFrame) -> None:

@@ -92,6 +92,14 @@ measured as (
     from latest_day
     union all
     select
+        'query_latency_p95_ms' as item,
+        p95_response_ms as value,
+        case when p95_response_ms is null then coalesce(uptime_percent_null_reason, 'no_probes') end as null_reason,
+        as_of
+    from {{ ref('service_uptime') }}
+    where breakdown = 'overall' and period_kind = 'window'
+    union all
+    select
         item,
         value,
         null_reason,

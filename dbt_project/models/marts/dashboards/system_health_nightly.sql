@@ -20,6 +20,12 @@ arms as (
     where breakdown = 'overall' and window_label = '90d'
 ),
 
+trainings as (
+    select {{ hours_between('max(evaluated_at)', as_of()) }} / 24 as days
+    from {{ ref('model_evaluations') }}
+    where model_id is not null
+),
+
 alerts as (
     select cast(count(*) as double) as value
     from {{ ref('int_recommendations') }}
@@ -50,3 +56,16 @@ select
     cast(null as varchar) as null_reason,
     {{ as_of() }} as as_of
 from alerts
+{%- set trained = {
+    'days_since_training': 'days',
+    'days_to_training': 'case when days > 7 then 0 else 7 - days end',
+} %}
+{% for item, days in trained.items() %}
+    union all
+    select
+        '{{ item }}' as item,
+        {{ days }} as value,
+        case when days is null then 'not_computed_yet' end as null_reason,
+        {{ as_of() }} as as_of
+    from trainings
+{% endfor %}
