@@ -18,7 +18,7 @@ from typing import Any
 
 import duckdb
 
-from benchmarks.typical import typical_queries
+from benchmarks.typical import metric_pages, typical_queries
 from models_ml.simulation import World, write_company, write_slice
 from pipelines.errors import WorkFailedError
 from pipelines.ingestion.lines import KEPT_LINE_BYTES
@@ -98,12 +98,14 @@ def run(*, as_of: str, real_time: bool) -> Found:
 
 
 def query(*, runs: int) -> Found:
-    """Milliseconds of each typical query over an open connection; and of opening one and of its first query."""
+    """Milliseconds of each query over an open connection; and of opening one and of the first query there."""
     lake = Lake(load_settings())
     with _published(lake) as connection:
-        queries = typical_queries(connection)
+        pages, queries = metric_pages(connection), typical_queries(connection)
+        asked = [*queries, *pages]
         # Round after round, so that a disturbance of the machine hits all of them alike. The first warms up.
-        rounds = [[_milliseconds(query.rows, connection) for query in queries] for _ in range(runs + 1)][1:]
+        rounds = [[_milliseconds(query.rows, connection) for query in asked] for _ in range(runs + 1)][1:]
+    times = {query.name: list(each) for query, *each in zip(asked, *rounds, strict=True)}
     opening, first = [], []
     for query in islice(cycle(queries), runs):
         started = time.perf_counter()
@@ -111,7 +113,8 @@ def query(*, runs: int) -> Found:
             opening.append(1000 * (time.perf_counter() - started))
             first.append(_milliseconds(query.rows, connection))
     return {
-        "queries": {query.name: times for query, *times in zip(queries, *rounds, strict=True)},
+        "queries": {query.name: times[query.name] for query in queries},
+        "pages": {query.name: times[query.name] for query in pages},
         "opening": opening,
         "first": first,
     }

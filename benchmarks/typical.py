@@ -53,6 +53,18 @@ def typical_queries(connection: duckdb.DuckDBPyConnection) -> list[Query]:
     return [query for view, names in columns for query in _of_view(connection, view, names)]
 
 
+def metric_pages(connection: duckdb.DuckDBPyConnection) -> list[Query]:
+    """For each metric what its page shows: every window of every group, and the days of everyone."""
+    page = """
+        select dictionary.name, dictionary.unit, dictionary.target_min, dictionary.target_max, metric_values.*
+        from metric_values inner join metric_dictionary as dictionary using (metric_id)
+        where metric_id = ? and (period_kind <> 'daily' or breakdown = 'overall')
+        order by breakdown, breakdown_key, period_kind, window_label, period_end
+    """
+    rows = connection.execute("select metric_id from metric_dictionary order by metric_number").fetchall()
+    return [Query("metric_values", f"page of {metric}", page, (metric,)) for (metric,) in rows]
+
+
 def _of_view(connection: duckdb.DuckDBPyConnection, view: str, columns: list[str]) -> list[Query]:
     group = next((name for name in _GROUPS if name in columns), None)
     key = "user_id" if "user_id" in columns else group

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 from pipelines.lake.connection import Lake
@@ -36,7 +37,18 @@ def broken_rules(lake: Lake) -> list[str]:
         wide = connection.execute(
             f"select campaign_id::varchar, window_label, {', '.join(METRICS)} from lake.marts.campaign_performance"
         ).fetchall()
+        newest = dict(
+            connection.execute("select event_type, max(timestamp) from lake.raw.events group by event_type").fetchall()
+        )
+        sources = dict(connection.execute("select metric_id, sources from lake.marts.metric_dictionary").fetchall())
     found = [f"{rule}: {row}" for row in rows for rule in _broken_by(row)]
+    latest = max(row["as_of"] for row in rows)
+    found += [
+        f"the newest event is of {last}: {row}"
+        for row in rows
+        for last in [_newest(sources[row["metric_id"]], newest)]
+        if not _is_as_fresh(row, last, is_latest=row["as_of"] == latest)
+    ]
     values = {(row["metric_id"], row["breakdown_key"], row["window_label"]): row["value"] for row in rows}
     for campaign_id, label, *numbers in wide:
         for metric_id, number in zip(METRICS, numbers, strict=True):
@@ -65,6 +77,21 @@ def _broken_by(row: dict[str, Any]) -> Iterator[str]:
         yield "completeness is 0..100"
     if completeness is not None and confidence is not None and not 0 <= confidence <= completeness:
         yield "confidence is at most completeness"
+
+
+def _newest(sources: str, newest: dict[str, datetime]) -> datetime | None:
+    """The newest of the events that a metric's sources name."""
+    types = newest.keys() if sources == "every event" else sources.split("; ")
+    return max((newest[name] for name in types if name in newest), default=None)
+
+
+def _is_as_fresh(row: dict[str, Any], last: datetime | None, *, is_latest: bool) -> bool:
+    """Whether the row says how old the newest event was; rows of an earlier run know fewer events."""
+    minutes = row["freshness_minutes"]
+    if last is None or minutes is None:
+        return minutes is None if last is None else not is_latest
+    expected = max((row["as_of"] - last).total_seconds() / 60, 0.0)
+    return bool(abs(minutes - expected) <= 1e-6 if is_latest else minutes >= expected - 1e-6)
 
 
 def _not_nested(rows: list[dict[str, Any]]) -> Iterator[str]:

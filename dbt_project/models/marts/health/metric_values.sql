@@ -81,10 +81,28 @@ volumes as (
     group by periods.period_start, periods.period_end
 ),
 
+-- Of a metric: its newest event, of those that its sources name.
+newest_events as (
+    select
+        dictionary.metric_id,
+        max(days.newest_event_at) as newest_event_at
+    from {{ ref('metric_dictionary') }} as dictionary
+    inner join {{ ref('data_freshness') }} as days
+        on
+            case when dictionary.sources = 'every event' then '; all; ' else concat('; ', dictionary.sources, '; ') end
+            like concat('%; ', days.event_type, '; %')
+    where days.event_date <= {{ as_of_date() }}
+    group by dictionary.metric_id
+),
+
 judged as (
     select
         long_values.*,
         dictionary.metric_number,
+        case
+            when newest_events.newest_event_at is not null
+                then greatest(0.0, 60 * {{ hours_between('newest_events.newest_event_at', 'long_values.as_of') }})
+        end as freshness_minutes,
         100 * {{ safe_divide('volumes.received', 'volumes.expected') }} as completeness_percent,
         {{ metric_status('long_values.value') }} as status,
         -- How small the half-width of the 95 % interval is beside the value, where there is an interval: of measured
@@ -104,6 +122,7 @@ judged as (
         end as precision_percent
     from long_values
     inner join {{ ref('metric_dictionary') }} as dictionary on long_values.metric_id = dictionary.metric_id
+    left join newest_events on long_values.metric_id = newest_events.metric_id
     left join volumes
         on
             long_values.period_start = volumes.period_start
@@ -131,5 +150,6 @@ select
         when coalesce(precision_percent, completeness_percent) is not null
             then greatest(0.0, least(precision_percent, completeness_percent))
     end as confidence_percent,
+    freshness_minutes,
     as_of
 from judged
