@@ -13,7 +13,9 @@ SUITE = Suite(
             description="Events of all types and days up to the run make the rows of raw.events.",
             query="""
                 with counted as (
-                    select event_date, count(*) as stored from lake.raw.events group by event_date
+                    select event_date, count(*) as stored from lake.raw.events
+                    where event_date <= getvariable('as_of')::date
+                    group by event_date
                 )
                 select event_date, stored, events
                 from counted full join (from batch where event_type = 'all') using (event_date)

@@ -4,6 +4,7 @@
 
 with volumes as (
     select * from {{ ref('int_daily_volumes') }}
+    where event_date <= {{ as_of_date() }}
 ),
 
 -- What is expected of a day: the median of the same weekday of the last four weeks.
@@ -39,7 +40,11 @@ final as (
                 then 60 * {{ hours_between('volumes.newest_event_at', as_of()) }}
         end as minutes_since_newest,
         expectations.expected_events,
-        least(100.0, 100 * {{ safe_divide('volumes.events', 'expectations.expected_events') }}) as completeness_percent
+        -- Where nothing can be expected nothing is complete either: least alone would pass the null over.
+        case
+            when expectations.expected_events > 0
+                then least(100.0, 100 * volumes.events / expectations.expected_events)
+        end as completeness_percent
     from volumes
     left join expectations
         on volumes.event_type = expectations.event_type and volumes.event_date = expectations.event_date
