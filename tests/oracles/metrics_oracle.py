@@ -198,9 +198,10 @@ class MetricsOracle:
             days = {day for name in names for day in campaigns[name].days()}
             for period in [*(Period("daily", "day", day, day) for day in days), *windows(self.as_of)]:
                 segment = key if breakdown == "segment" else None
-                group = {name: campaigns[name].until(period.end, segment) for name in names}
-                if breakdown != "campaign":
-                    group = {name: arms for name, arms in group.items() if arms.users["holdout"]}
+                alone = breakdown == "campaign"
+                known = [name for name in names if alone or campaigns[name].users["holdout"]]
+                group = {name: campaigns[name].until(period.end, segment) for name in known}
+                group = {name: arms for name, arms in group.items() if alone or arms.users["holdout"]}
                 money = {name: _money(values, name, period) for name in group}
                 read = effects(group, money, period.start, self.references) if group else {}
                 if segment is not None and group and read["holdout_lift_pp"][3] is None:

@@ -10,7 +10,8 @@ from tests.oracles.attribution_oracle import attribution_discrepancies
 from tests.oracles.comparison import discrepancies, values_in
 from tests.oracles.customer_tables import customer_discrepancies
 from tests.oracles.customers_oracle import CustomersOracle
-from tests.oracles.ingestion_oracle import IngestionOracle
+from tests.oracles.freshness_oracle import freshness_discrepancies
+from tests.oracles.ingestion_oracle import IngestionOracle, StoredEvent
 from tests.oracles.metrics_oracle import MetricsOracle
 from tests.oracles.quality_oracle import quality_discrepancies
 from tests.oracles.reconciliation_oracle import reconciliation_discrepancies
@@ -30,13 +31,29 @@ def differences(
 ) -> list[str]:
     """What the tables say otherwise than the oracles about some metrics or all; the first of it, to be read."""
     events = oracle.events.values()
-    expected = MetricsOracle(events, references, as_of).values() | CustomersOracle(events, references, as_of).values()
+    found = metric_differences(lake, events, references, as_of, only=only)
+    if only is None:
+        found += quality_discrepancies(lake, oracle, as_of)
+    return found[:SHOWN]
+
+
+def metric_differences(
+    lake: Lake,
+    events: Collection[StoredEvent],
+    references: References,
+    as_of: datetime,
+    *,
+    only: Collection[str] | None = None,
+) -> list[str]:
+    """The same of all that is counted in stored events, without the loads that brought them."""
+    customers = CustomersOracle(events, references, as_of)
+    expected = MetricsOracle(events, references, as_of).values() | customers.values()
     if only is not None:
         expected = {key: value for key, value in expected.items() if key[0] in only}
     found = discrepancies(values_in(lake, MARTS), expected, until=as_of.date())
     if only is None:
-        found += customer_discrepancies(lake, CustomersOracle(events, references, as_of))
+        found += customer_discrepancies(lake, customers)
         found += attribution_discrepancies(lake, events, references, as_of, timedelta(days=30))
         found += reconciliation_discrepancies(lake, events, references, as_of)
-        found += quality_discrepancies(lake, oracle, as_of)
-    return found[:SHOWN]
+        found += freshness_discrepancies(lake, events, as_of)
+    return found
