@@ -74,5 +74,14 @@ SUITE = Suite(
                 where coalesce(daily.spend, 0) <> coalesce(reported, 0) and coalesce(without_rate, 0) = 0
             """,
         ),
+        RowsCheck(
+            name="every_amount_has_a_rate",
+            description="All spend is in the base currency, or in one whose rate a reference input gives.",
+            query="""
+                select currency, count(*) as reports, min(event_date) as since
+                from batch where is_missing_rate group by currency order by currency
+            """,
+            severity="warning",
+        ),
     ),
 )

@@ -135,19 +135,24 @@ _Credits = Iterator[tuple[str, str, float, float | None]]
 
 def _by_rules(journeys: Sequence[Journey], breakdown: str) -> _Credits:
     sums: dict[tuple[str, str], list[tuple[float, Decimal | None]]] = defaultdict(list)
+    untouched = [(1.0, each.amount) for each in journeys if each.order is not None and not each.touches]
     for journey in journeys:
-        if journey.order is not None:
+        if journey.order is not None and journey.touches:
             for model in RULE_BASED:
-                due = shares(model, journey) if journey.touches else []
-                for share, (_, groups) in zip(due, journey.touches, strict=True):
+                for share, (_, groups) in zip(shares(model, journey), journey.touches, strict=True):
                     sums[groups[breakdown], model].append((share, journey.amount))
-            if not journey.touches:
-                for model in RULE_BASED + DATA_DRIVEN:
-                    sums["unattributed", model].append((1.0, journey.amount))
     for (group, model), parts in sums.items():
-        amounts = [None if amount is None else share * float(amount) for share, amount in parts]
-        known = [amount for amount in amounts if amount is not None]
-        yield group, model, sum(share for share, _ in parts), sum(known) if len(known) == len(amounts) else None
+        yield group, model, *_sum(parts)
+    if untouched:
+        whole = _sum(untouched)
+        for model in RULE_BASED + DATA_DRIVEN:
+            yield "unattributed", model, *whole
+
+
+def _sum(parts: Sequence[tuple[float, Decimal | None]]) -> tuple[float, float | None]:
+    """Orders, and revenue unless an amount is unknown."""
+    known = [share * float(amount) for share, amount in parts if amount is not None]
+    return sum(share for share, _ in parts), sum(known) if len(known) == len(parts) else None
 
 
 def _by_models(journeys: Sequence[Journey], breakdown: str) -> _Credits:
