@@ -121,12 +121,12 @@ class World:
         event_id: str | None = None,
         **properties: Any,
     ) -> None:
-        """Any event; its id is new unless one is given."""
+        """Any event; its id is new unless one is given. The line states the time as ``at`` does, by its own offset."""
         self._count += 1
         event = {
             "event_id": event_id or id_of("event", self._count),
             "event_type": event_type,
-            "timestamp": at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+            "timestamp": at.isoformat().replace("+00:00", "Z"),
             "user_id": user,
             "session_id": None,
             "source": "backend",

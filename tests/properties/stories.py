@@ -8,7 +8,7 @@ corrections three minutes after that. A story that speaks into a later load chan
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from tests.oracles.world import Load, World, hours, id_of, midnight
@@ -16,6 +16,8 @@ from tests.oracles.world import Load, World, hours, id_of, midnight
 HISTORY, LATE, TODAY, CORRECTIONS = range(4)
 AS_OF = midnight("2024-03-10") + hours(18)
 SECOND = timedelta(seconds=1)
+INSTANT = timedelta(microseconds=1)
+LOOKBACK = timedelta(days=30)
 
 
 def world_of(*stories: Callable[[World], None]) -> World:
@@ -81,7 +83,7 @@ def window_edges(w: World) -> None:
     firsts = [midnight(day) for day in ("2024-03-10", "2024-03-04", "2024-02-10", "2023-12-12", "2024-01-01")]
     for n, first in enumerate([*firsts, midnight("2024-02-29"), midnight("2024-03-01"), midnight("2023-11-05")]):
         w.into(TODAY if first == firsts[0] else HISTORY)
-        for user, at in ((f"in-{n}", first), (f"out-{n}", first - timedelta(microseconds=1))):
+        for user, at in ((f"in-{n}", first), (f"out-{n}", first - INSTANT)):
             w.sent(user, "edges", at)
             w.viewed(user, "edges", at)
             w.clicked(user, "edges", at)
@@ -284,7 +286,6 @@ def holdouts(w: World) -> None:
 def orders_to_credit(w: World) -> None:
     """Orders of an origin that says nothing about campaigns, each with touches that compete for it."""
     at = midnight("2024-03-05") + hours(12)
-    edge = timedelta(days=30)
     for user, campaign, before in (
         ("latest", "credit-a", hours(2)),
         ("latest", "credit-b", hours(1)),
@@ -292,8 +293,8 @@ def orders_to_credit(w: World) -> None:
         ("smaller-campaign", "credit-a", hours(1)),
         ("smaller-campaign", "credit-b", hours(1)),
         ("at-once", "credit-a", hours(0)),
-        ("on-the-edge", "credit-a", edge),
-        ("over-the-edge", "credit-a", edge + timedelta(microseconds=1)),
+        ("on-the-edge", "credit-a", LOOKBACK),
+        ("over-the-edge", "credit-a", LOOKBACK + INSTANT),
         ("not-held-out", "credit-a", hours(3)),
         ("not-held-out", "credit-b", hours(1)),
     ):
@@ -308,6 +309,118 @@ def orders_to_credit(w: World) -> None:
     w.purchased("untouched", at, order="credit-untouched", value=10)
     w.into(LATE)
     w.sent("not-held-out", "credit-b", at - hours(2), is_holdout=True)
+
+
+def outcomes_of_a_shop(w: World) -> None:
+    """Orders that say nothing about campaigns, on both edges of the look-back of the deliveries of a holdout."""
+    at = midnight("2024-02-01") + hours(6)
+    w.campaign("shop-lift", platform="email", campaign_type="LOYALTY", holdout_share=0.25)
+    waits = (timedelta(0), LOOKBACK, LOOKBACK + INSTANT, -INSTANT, hours(1), timedelta(days=29), None, None)
+    for arm, size in enumerate((24, 8)):
+        for n in range(size):
+            user, wait = f"lift-{arm}-{n}", waits[n % len(waits)]
+            w.sent(user, "shop-lift", at, is_holdout=bool(arm))
+            if wait is not None:
+                w.purchased(user, at + wait, order=user, value=10 + n)
+    w.sent("lift-again", "shop-lift", at)  # the second delivery is near enough
+    w.sent("lift-again", "shop-lift", at + hours(2))
+    w.purchased("lift-again", at + LOOKBACK + hours(1), order="lift-again", value=5)
+
+
+def effects_on_edges(w: World) -> None:
+    """Outcomes of a holdout on the first instants of windows; arms that all convert, or none of them."""
+    w.campaign("on-edges", platform="google", campaign_type="CASHBACK")
+    w.spend("on-edges", date(2024, 3, 4), 7, platform="google")
+    firsts = [midnight(day) for day in ("2024-03-04", "2024-02-10", "2023-12-12", "2024-01-01", "2024-02-29")]
+    instants = [at for first in firsts for at in (first, first - INSTANT)]
+    for arm, (each, idle) in enumerate(((8, 20), (3, 20))):
+        for n in range(each * len(instants) + idle):
+            user = f"edge-arm-{arm}-{n}"
+            w.sent(user, "on-edges", midnight("2023-12-01"), is_holdout=bool(arm))
+            if n >= idle:
+                w.converted(user, "on-edges", instants[n % len(instants)], order=user, value=4)
+    for campaign, converts in (("all-convert", True), ("none-converts", False)):
+        for n in range(12):
+            user = f"{campaign}-{n}"
+            w.sent(user, campaign, midnight("2024-03-01"), is_holdout=n % 2 == 0)
+            if converts:
+                w.converted(user, campaign, midnight("2024-03-02"), order=user, value=1)
+
+
+def ways_to_nothing(w: World) -> None:
+    """Touches of no order, cut into spans as long as the look-back; orders that nobody, or many at once, are credited for."""
+    at = midnight("2024-01-15") + hours(3)
+    for user, later in (("within", LOOKBACK - INSTANT), ("next-span", LOOKBACK)):
+        w.clicked(f"nothing-{user}", "way-a", at)
+        w.viewed(f"nothing-{user}", "way-b", at + later)
+    w.sent("nothing-held", "way-a", at, is_holdout=True)
+    w.clicked("nothing-held", "way-a", at + hours(1))
+    w.purchased("nothing-held", at + hours(2), order="nothing-held", value=12)
+    for n in range(4):  # all at one instant, some of the same campaign again
+        w.clicked("nothing-ties", f"way-{'abca'[n]}", at)
+        w.viewed("nothing-ties", f"way-{'cbac'[n]}", at)
+    w.purchased("nothing-ties", at + timedelta(days=7), order="nothing-ties", value=0.01)
+    w.into(LATE)
+    w.purchased("nothing-within", at + LOOKBACK + INSTANT, order="nothing-within", value=9)  # claims one of the two
+
+
+def local_clocks(w: World) -> None:
+    """Lines that state their offsets, around the days on which North America changes its clocks."""
+    w.campaign("local", platform="email")
+    for text, load in (
+        ("2023-11-04T23:59:59-04:00", HISTORY),
+        ("2023-11-05T01:30:00-04:00", HISTORY),
+        ("2023-11-05T01:30:00-05:00", HISTORY),
+        ("2024-03-09T18:59:59-05:00", TODAY),
+        ("2024-03-09T19:00:00-05:00", TODAY),
+        ("2024-03-10T01:59:59-05:00", TODAY),
+        ("2024-03-10T03:00:00-04:00", TODAY),
+    ):
+        w.into(load)
+        at = datetime.fromisoformat(text)
+        for user in ("local", text):
+            w.sent(user, "local", at, channel="push")
+            w.viewed(user, "local", at)
+            w.clicked(user, "local", at)
+            w.converted(user, "local", at, order=f"{user}-{text}", value=2)
+            w.purchased(user, at, order=f"{user}-{text}", value=2)
+    w.into(HISTORY)  # 720 hours, though the clock on the wall reads an hour more
+    w.clicked("local-edge", "local", datetime.fromisoformat("2024-02-09T07:00:00-05:00"))
+    w.clicked("over-edge", "local", datetime.fromisoformat("2024-02-09T06:59:59.999999-05:00"))
+    w.into(TODAY)
+    for user in ("local-edge", "over-edge"):
+        w.purchased(user, datetime.fromisoformat("2024-03-10T08:00:00-04:00"), order=user, value=3)
+
+
+def customers_on_edges(w: World) -> None:
+    """Orders at the first instant of 90 days and before it; two first, and two last, orders at one instant."""
+    quarter, at = midnight("2023-12-12"), midnight("2024-02-29")
+    for user, first in (("repeats", quarter), ("returns", quarter - INSTANT)):
+        w.purchased(user, first, order=f"{user}-1", value=6, segment="QUARTER")
+        w.purchased(user, at, order=f"{user}-2", value=6, segment="QUARTER")
+    for n, name in enumerate(("tied-a", "tied-b", "tied-c")):
+        w.campaign(name, platform="meta", campaign_type="VIP")
+        w.spend(name, at.date(), 10 * (n + 1))
+        w.purchased("tied", at, order=name, value=8 + n, segment=f"TIED-{n}")
+        w.converted("tied", name, at, order=name, value=8 + n)
+    for n in range(3):
+        w.purchased("tied", at + hours(5), order=f"tied-last-{n}", value=1, segment=f"TIED-{n}")
+
+
+def leap_days(w: World) -> None:
+    """Signups 30, 60 and 90 days before a 29 February and on it, with orders on that day and the next; money on another."""
+    leap = date(2020, 2, 29)
+    w.purchased("leap", midnight("2019-11-30"), order="leap", value=1)
+    for days in (0, 30, 60, 90):
+        for later in (0, 1):
+            user = f"leap-{days}-{later}"
+            w.customer(user, leap - timedelta(days=days))
+            w.purchased(user, midnight(str(leap)) + timedelta(days=later), order=user, value=10)
+    w.campaign("leap", platform="google")
+    for day in ("2024-02-29", "2024-03-01"):
+        w.spend("leap", date.fromisoformat(day), 29, platform="google", impressions=29, clicks=29)
+        w.converted("leap-0-0", "leap", midnight(day), order=f"leap-{day}", value=10)
+        w.purchased("leap-0-0", midnight(day), order=f"leap-{day}", value=10)
 
 
 def customer_lives(w: World) -> None:
@@ -357,7 +470,7 @@ def cohorts(w: World) -> None:
         ("cohort-3", date(2024, 1, 9), (0,)),
         ("cohort-4", date(2024, 1, 9), (-6, 60)),
         ("cohort-5", date(2024, 2, 9), (1,)),
-        ("cohort-6", date(2022, 2, 1), ()),
+        ("cohort-6", date(2019, 2, 1), ()),
         ("cohort-7", None, ()),
     ):
         w.into(HISTORY)
@@ -367,7 +480,7 @@ def cohorts(w: World) -> None:
             w.into(TODAY if at >= midnight("2024-03-09") else HISTORY)
             w.purchased(user, at, order=f"{user}-{day}", value=10)
     w.into(LATE)
-    w.customer("cohort-6", date(2022, 3, 1))
+    w.customer("cohort-6", date(2019, 3, 1))
 
 
 def probes(w: World) -> None:
@@ -377,7 +490,7 @@ def probes(w: World) -> None:
         for n, (status, ms) in enumerate([(200, 1000), (204, 1000.001), (500, 3), (None, None), (200, None), (301, 9)]):
             w.probe(f"{load}-{n}", "shop", end - hours(n), status, ms)
     w.probe("edge", "shop", AS_OF - hours(24))
-    w.probe("edge+", "shop", AS_OF - hours(24) + timedelta(microseconds=1))
+    w.probe("edge+", "shop", AS_OF - hours(24) + INSTANT)
     w.probe("nameless", None, AS_OF - hours(1))
     w.probe("before-it-was-asked", "shop", AS_OF - hours(1), 200, -1)
     w.probe("barely-ahead", "barely", AS_OF + timedelta(minutes=5))
@@ -436,6 +549,11 @@ STORIES: tuple[Callable[[World], None], ...] = (
     reference_corrected,
     holdouts,
     orders_to_credit,
+    effects_on_edges,
+    ways_to_nothing,
+    local_clocks,
+    customers_on_edges,
+    leap_days,
     customer_lives,
     margins,
     cohorts,

@@ -100,7 +100,7 @@ def erase(lake: Lake, user: str, at: datetime) -> None:
 def test_orders_are_credited_where_their_origin_emits_no_conversions(
     settings: Settings, lake: Lake, tmp_path: Path, story: str
 ) -> None:
-    competing = stories.world_of(stories.orders_to_credit)
+    competing = stories.world_of(stories.orders_to_credit, stories.outcomes_of_a_shop)
     world = crowd(3, emits_conversions=False) if story == "a crowd" else World(competing.loads[:2])
     (settings.home / "sources").mkdir()
     (settings.home / "sources" / "shop.yml").write_text(SHOP)
