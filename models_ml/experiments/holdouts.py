@@ -11,7 +11,7 @@ import polars as pl
 from models_ml.experiments.assignment import AllocationCheck, check_balance, check_sample_ratio
 from models_ml.experiments.incrementality import Incrementality, measure_incrementality
 from models_ml.experiments.inference import Estimate
-from models_ml.experiments.proportions import log_delta_lift, z_test
+from models_ml.experiments.proportions import log_delta_lift, z_test_p_value
 from models_ml.experiments.samples import Conversions
 from models_ml.reasons import NotComputable, Reason
 
@@ -133,12 +133,12 @@ def _row(breakdown: str, group: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(found, NotComputable):
         return row | {f"{name}_null_reason": str(found.reason) for name in _ESTIMATES}
 
-    return row | _effects(found, z_test(treatment, holdout), log_delta_lift(treatment, holdout), no_money)
+    return row | _effects(found, z_test_p_value(treatment, holdout), log_delta_lift(treatment, holdout), no_money)
 
 
 def _effects(
     found: Incrementality,
-    tested: Estimate | NotComputable,
+    tested: float | NotComputable,
     relative: Estimate | NotComputable,
     no_money: str | None,
 ) -> dict[str, Any]:
@@ -147,7 +147,7 @@ def _effects(
         "expected_conversions": found.expected,
         "incremental_conversions": found.conversions.value,
         "p_value": found.rates.difference.p_value,
-        "z_test_p_value": None if isinstance(tested, NotComputable) else tested.p_value,
+        "z_test_p_value": None if isinstance(tested, NotComputable) else tested,
         "relative_lift_p_value": None if isinstance(relative, NotComputable) else relative.p_value,
         "net_incremental_revenue_p_value": None if no_money else found.net_revenue.p_value,
     }

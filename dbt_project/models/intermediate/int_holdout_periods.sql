@@ -155,8 +155,7 @@ select
 from campaigns
 left join performance
     on
-        cast(campaigns.campaign_id as varchar) = performance.breakdown_key
-        and campaigns.segment is null
+        case when campaigns.segment is null then cast(campaigns.campaign_id as varchar) end = performance.breakdown_key
         and campaigns.window_label = performance.window_label
         and campaigns.period_end = performance.period_end
 left join {{ ref('int_campaigns') }} as attributes on campaigns.campaign_id = attributes.campaign_id

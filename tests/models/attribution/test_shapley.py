@@ -10,17 +10,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models_ml.attribution import Paths, games, shapley, shapley_simplified
+from models_ml.attribution import Paths, games, observed_sets, shapley, shapley_simplified
 from tests.models.attribution.journeys import CHANNELS, Row, by_channel, paths_of, rows, shapley_by_permutations
 
 MEASURES = ("conversions", "revenue")
 
 
-@pytest.fixture(params=["lattice", "observed sets"], scope="module")
+@pytest.fixture(params=["lattice", "subsets", "every set"], scope="module")
 def way(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Both ways of computing, whatever the number of channels."""
+    """All ways of computing, whatever the number of channels."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(games, "MOST_CHANNELS_OF_A_LATTICE", 20 if request.param == "lattice" else 0)
+        patch.setattr(observed_sets, "LARGEST_SPELLED_OUT", 16 if request.param == "subsets" else 2)
         yield request.param
 
 
