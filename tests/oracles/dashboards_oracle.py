@@ -192,20 +192,21 @@ class DashboardsOracle:
         return found
 
     def marketer_actions(self) -> Rows:
-        """Event → marketer, action and campaign."""
-        campaign_of = {
-            "campaign_created": ("create", "campaign_id"),
-            "campaign_launched": ("launch", "campaign_id"),
-            "campaign_paused": ("pause", "campaign_id"),
-            "budget_reallocated": ("adjust_budget", "to_campaign_id"),
-            "creative_variant_tested": ("test_creative", "campaign_id"),
+        """Event → marketer, action, campaign, and the stated amount with its currency."""
+        stated_by = {
+            "campaign_created": ("create", "campaign_id", "initial_budget"),
+            "campaign_launched": ("launch", "campaign_id", "budget_approved"),
+            "campaign_paused": ("pause", "campaign_id", ""),
+            "budget_reallocated": ("adjust_budget", "to_campaign_id", "amount"),
+            "creative_variant_tested": ("test_creative", "campaign_id", ""),
         }
         found: Rows = {}
         for event in self.events:
-            if event.event_type in campaign_of:
-                action, campaign = campaign_of[event.event_type]
-                marketer = event.properties.get("marketer_id", event.user_id)
-                found[event.event_id,] = (marketer, action, event.properties[campaign])
+            if event.event_type in stated_by:
+                action, campaign, amount = stated_by[event.event_type]
+                about = event.properties
+                money = about.get(amount), about.get("currency")
+                found[event.event_id,] = (about.get("marketer_id", event.user_id), action, about[campaign], *money)
         return found
 
     def cards(self) -> Rows:

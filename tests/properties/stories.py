@@ -350,7 +350,7 @@ def effects_on_edges(w: World) -> None:
 def ways_to_nothing(w: World) -> None:
     """Touches of no order, cut into spans as long as the look-back; orders that nobody, or many at once, are credited for."""
     at = midnight("2024-01-15") + hours(3)
-    for user, later in (("within", LOOKBACK - INSTANT), ("next-span", LOOKBACK)):
+    for user, later in (("within", LOOKBACK - INSTANT), ("one-span", LOOKBACK - INSTANT), ("next-span", LOOKBACK)):
         w.clicked(f"nothing-{user}", "way-a", at)
         w.viewed(f"nothing-{user}", "way-b", at + later)
     w.sent("nothing-held", "way-a", at, is_holdout=True)

@@ -102,7 +102,7 @@ def watched_crowd() -> World:
         severity = "critical" if number % 2 else "info"
         for later in (0, 1):
             world.event("anomaly_detected", "system", at + hours(later), anomaly_severity=severity, **flagged)
-    moved = {"reallocation_id": id_of("move"), "from_campaign_id": id_of("campaign-1"), "amount": 5}
+    moved = {"reallocation_id": id_of("move"), "from_campaign_id": id_of("campaign-1"), "amount": 5, "currency": "EUR"}
     moved |= {"to_campaign_id": id_of("campaign-2"), "ai_recommendation_id": id_of("card", 1)}
     world.event("budget_reallocated", "marketer-1", FIRST_DAY, **moved)
     return world
@@ -312,7 +312,7 @@ def test_days_of_the_week_are_in_the_detail(shown: Shown) -> None:
             "users_reached, sent, clicks, conversions, revenue, users_clicked, users_converted",
         ),
         ("funnel", "conversion_funnel", "breakdown, breakdown_key, window_label, step", "users, users_at_step"),
-        ("marketer_actions", "compliance_audit_log", "event_id", "marketer_id, action, campaign_id"),
+        ("marketer_actions", "compliance_audit_log", "event_id", "marketer_id, action, campaign_id, amount, currency"),
         ("cards", "action_center", "card_kind, card_id", "state"),
     ],
 )

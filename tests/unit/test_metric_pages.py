@@ -61,6 +61,21 @@ def test_every_model_and_column_is_described(manifest: dict[str, Any]) -> None:
     assert all(node["columns"] for node in nodes)
 
 
+def test_every_money_column_says_in_which_currency_it_is(manifest: dict[str, Any]) -> None:
+    marts = [node for node in manifest["nodes"].values() if node["resource_type"] == "model" and "marts" in node["fqn"]]
+    money = [
+        (node, column) for node in marts for column in node["columns"].values() if "decimal" in column["data_type"]
+    ]
+    assert len(money) > 50
+    unclear = [
+        f"{node['name']}.{column['name']}"
+        for node, column in money
+        if "base currency" not in column["description"]
+        and not ("currency" in node["columns"] and "currency" in column["description"])
+    ]
+    assert not unclear
+
+
 def test_every_reason_for_null_of_a_metric_is_explained() -> None:
     explained = {row["null_reason"]: row["metrics"].split("; ") for row in rows(SEEDS / "null_reasons.csv")}
     judged = (PROJECT_DIR / "dbt_project/models/marts/health/metric_values.yml").read_text()

@@ -8,7 +8,7 @@
     'stg_campaign_paused': {'action': 'pause', 'reason': 'pause_reason', 'status': "'paused'"},
     'stg_budget_reallocated': {
         'action': 'adjust_budget', 'campaign': 'to_campaign_id', 'from_campaign': 'from_campaign_id',
-        'amount': 'amount', 'reason': 'reallocation_reason', 'recommendation': 'ai_recommendation_id',
+        'amount': 'amount', 'currency': 'currency', 'reason': 'reallocation_reason', 'recommendation': 'ai_recommendation_id',
     },
     'stg_creative_variant_tested': {'action': 'test_creative', 'marketer': 'user_id'},
 } -%}
@@ -26,6 +26,7 @@ with actions as (
             {{ columns.get('from_campaign', 'cast(null as ' ~ uuid_type() ~ ')') }} as from_campaign_id,
             {{ columns.get('segments', 'cast(null as varchar)') }} as target_segment,
             {{ columns.get('amount', 'cast(null as decimal(18, 4))') }} as amount,
+            {{ columns.get('currency', 'cast(null as varchar)') }} as currency,
             {{ columns.get('reason', 'cast(null as varchar)') }} as action_reason,
             {{ columns.get('recommendation', 'cast(null as ' ~ uuid_type() ~ ')') }} as recommendation_id,
             {{ columns.get('status', 'cast(null as varchar)') }} as status_after

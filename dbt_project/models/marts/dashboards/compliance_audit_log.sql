@@ -15,6 +15,7 @@ select
     actions.action,
     actions.action_reason,
     actions.amount,
+    actions.currency,
     actions.campaign_id,
     campaigns.name,
     campaigns.campaign_type,
