@@ -517,6 +517,24 @@ def queries(w: World) -> None:
     w.query("priceless", midnight("2024-03-04"), engine="lost", seconds=7)
 
 
+def timely_events(w: World) -> None:
+    """Events as old as they may be, and a little older; a share that just meets a target, and ones that just miss."""
+    visit = {"dashboard_section": "kpi", "user_role": "cmo"}
+    card = {"recommendation_id": id_of("timely"), "recommendation_type": "pause_campaign"}
+    day, minute = hours(24), timedelta(minutes=1)
+    for load, kind, about, lags in (
+        (HISTORY, "dashboard_accessed", visit, {10 * SECOND: 95, minute: 4, minute + INSTANT: 1}),
+        (LATE, "user_action_recommended", card, {minute: 94, minute + INSTANT: 5, 5 * minute: 1}),
+        (LATE, "dashboard_accessed", visit, {day: 1, day + INSTANT: 1}),
+        (TODAY, "user_action_recommended", card, {0 * SECOND: 98, 5 * minute + INSTANT: 2}),
+        (TODAY, "dashboard_accessed", visit, {-5 * minute: 1}),
+    ):
+        w.into(load)
+        for lag, count in lags.items():
+            for _ in range(count):
+                w.event(kind, "marketer", w.loads[load].ingested_at - lag, **about)
+
+
 def platform_reports(w: World) -> None:
     """A platform that claims what was and what wasn't, forgets a day and states another in a currency without a rate."""
     w.campaign("reports", platform="meta")
@@ -559,5 +577,6 @@ STORIES: tuple[Callable[[World], None], ...] = (
     cohorts,
     probes,
     queries,
+    timely_events,
     platform_reports,
 )
