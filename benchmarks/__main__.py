@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from benchmarks import batch, ingest, queries, simulator, ten_million
+from benchmarks import batch, full_refresh, ingest, queries, simulator, ten_million
 from benchmarks.bench import Bench
 from benchmarks.homes import Scratch
 from benchmarks.machine import machine, versions
@@ -28,6 +28,7 @@ BENCHMARKS: Mapping[str, Callable[[Bench], Result]] = {
     "ingest": ingest.measure,
     "batch": batch.measure,
     "queries": queries.measure,
+    "full_refresh": full_refresh.measure,
     "attribution": attribution.measure,
     "customers": customers.measure,
     "experiments": experiments.measure,

@@ -6,7 +6,7 @@ import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,7 @@ class Day:
     @property
     def inputs(self) -> dict[str, object]:
         """What the jobs that simulate it are told."""
-        return {"end": END, "events": self.events, "customers": self.customers, "seed": self.seed}
+        return {"end": END, **asdict(self)}
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ class Scratch:
         home = self._lake_home(day)
         shutil.rmtree(home.path, ignore_errors=True)
         home.land(*(path for path in self.events(day).iterdir() if path.is_file()))
-        outcome = run_job("run", home.environment, as_of=END, real_time=False)
+        outcome = run_job("run", home.environment, as_of=END, real_time=False, backfill=day.days > 1)
         (home.path / _WHOLE).touch()
         return outcome
 

@@ -31,16 +31,16 @@ from quality.contracts import Contract, load_contract
 Found = Mapping[str, Any]
 
 
-def simulate(*, out: str, end: str, events: int, customers: int, seed: int) -> Found:
-    """Write one day of a company."""
-    world, contract, started = _day(end, events, customers, seed), load_contract(), time.perf_counter()
+def simulate(*, out: str, **day: Any) -> Found:
+    """Write the days of a company."""
+    world, contract, started = _world(**day), load_contract(), time.perf_counter()
     write_company(world, contract, Path(out))
     return {"seconds": time.perf_counter() - started}
 
 
-def simulate_batch(*, path: str, end: str, events: int, customers: int, seed: int, minutes: int, batch: int) -> Found:
+def simulate_batch(*, path: str, minutes: int, batch: int, **day: Any) -> Found:
     """Write more lines of the last minutes of a day that was written before."""
-    world = _day(end, events, customers, seed)
+    world = _world(**day)
     start = world.end - timedelta(minutes=minutes)
     truth = write_slice(world, load_contract(), Path(path), start=start, seconds=60 * minutes, events=batch)
     return {"lines": truth.lines}
@@ -73,11 +73,11 @@ def ingest(*, files: Sequence[str], as_of: str) -> Found:
     return {"seconds": time.perf_counter() - started, **counts}
 
 
-def run(*, as_of: str, real_time: bool) -> Found:
+def run(*, as_of: str, real_time: bool, backfill: bool = False) -> Found:
     """The whole job as ``truelift run`` does it, with the seconds of each phase and of each dbt node."""
     lake, instant, at = Lake(load_settings().prepare()), datetime.fromisoformat(as_of), now()
     marks = [("ingest", time.perf_counter())]
-    landing = take_landing(lake, as_of=instant, at=at)
+    landing = take_landing(lake, as_of=instant, at=at, backfill=backfill)
     failed = [result.error for result in landing.results if result.status == "failed"]
     if failed or not landing.results:
         raise WorkFailedError(f"{len(landing.results)} files were taken in, {len(failed)} could not be: {failed[:1]}")
@@ -133,9 +133,8 @@ def _milliseconds(work: Callable[[duckdb.DuckDBPyConnection], object], connectio
     return 1000 * (time.perf_counter() - started)
 
 
-def _day(end: str, events: int, customers: int, seed: int) -> World:
-    instant = datetime.fromisoformat(end)
-    return World(end=instant, seed=seed, days=1, events=events, customers=customers, oversized_lines=0)
+def _world(*, end: str, **more: Any) -> World:
+    return World(end=datetime.fromisoformat(end), oversized_lines=0, **more)
 
 
 def _floor_columns(contract: Contract) -> str:
