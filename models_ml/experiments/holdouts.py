@@ -65,7 +65,7 @@ def measure_holdouts(campaigns: pl.DataFrame) -> pl.DataFrame:
     ``is_without_spend`` where none is reported). Of a campaign only periods that are ``is_eventful`` are read; in groups
     all count.
 
-    A group sums the campaigns that hold users out. Where their arms are not the same mix of campaigns (check_balance),
+    A group sums the campaigns that hold users out; where none of a window does, the reason is no_holdout. Where their arms are not the same mix of campaigns (check_balance),
     the sums would compare different campaigns, and there is a reason instead of a number. Estimates are in the units of
     their names, with 95 % intervals: Newcombe's for all but the relative lift, which is by the delta method. ``p_value``
     belongs to Newcombe's interval; ``z_test_p_value`` is that of the pooled z-test. Segments have no spend and hence no
@@ -85,7 +85,10 @@ def _of(breakdown: str, campaigns: pl.DataFrame) -> Iterator[dict[str, Any]]:
         members = campaigns.filter(pl.col("segment").is_null())
         key = pl.lit("all") if breakdown == "overall" else pl.col(breakdown)
     if breakdown != "campaign":
-        members = members.filter(pl.col("holdout_users") > 0)
+        # Campaigns that hold nobody out say nothing beside those that do; a window of such alone says so.
+        is_measured = pl.col("holdout_users") > 0
+        is_silent = ~is_measured.any().over(key, *PERIOD) & (pl.col("period_kind") == "window")
+        members = members.filter(is_measured | is_silent)
     groups = (
         members.sort("campaign_id")  # sums of floats depend on their order
         .group_by(key.cast(pl.String).alias("breakdown_key"), *PERIOD, maintain_order=True)

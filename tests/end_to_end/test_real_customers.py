@@ -138,6 +138,13 @@ def test_every_customer_is_worth_what_the_invoices_say(lake: Lake, orders: pl.Da
 
 
 @needs_data
+def test_readers_are_told_the_currency(lake: Lake) -> None:
+    with lake.reader() as connection:
+        rows = connection.execute("select base_currency, attribution_lookback_days from lake.marts.reporting_settings")
+        assert rows.fetchall() == [("GBP", 30)]
+
+
+@needs_data
 def test_groups_have_the_ratios_of_their_sums(lake: Lake, orders: pl.DataFrame) -> None:
     overall = {key[0]: row for key, row in values_in(lake, "marts.metric_values").items() if key[1] == "overall"}
     trailing = orders.filter(pl.col("day") > TODAY - timedelta(days=365))["amount"].sum()

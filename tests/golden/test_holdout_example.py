@@ -102,6 +102,14 @@ def test_groups_are_read_where_both_arms_are_the_same_mix() -> None:
     assert measured(alike, without)["overall", "all"]["campaigns"] == 1
 
 
+def test_a_window_in_which_nobody_is_held_out_says_so() -> None:
+    without = [campaign(campaign_id=name, holdout_users=0, holdout_converted=0) for name in ("one", "other")]
+    overall = measured(*without)["overall", "all"]
+    assert (overall["campaigns"], overall["treatment_users"]) == (2, 2 * TREATED)
+    assert overall["incrementality_percent_null_reason"] == "no_holdout"
+    assert ("overall", "all") not in measured(*({**each, "period_kind": "daily"} for each in without))
+
+
 def test_a_segment_is_read_from_its_users_alone_and_has_no_money() -> None:
     found = measured(
         campaign(), campaign(segment="loyal", treatment_users=300, treatment_converted=30, holdout_users=100)

@@ -202,6 +202,8 @@ class MetricsOracle:
                 known = [name for name in names if alone or campaigns[name].users["holdout"]]
                 group = {name: campaigns[name].until(period.end, segment) for name in known}
                 group = {name: arms for name, arms in group.items() if alone or arms.users["holdout"]}
+                if not group and period.kind == "window":  # nobody is held out: that is to be said
+                    group = {name: campaigns[name].until(period.end, segment) for name in names}
                 money = {name: _money(values, name, period) for name in group}
                 read = effects(group, money, period.start, self.references) if group else {}
                 if segment is not None and group and read["holdout_lift_pp"][3] is None:
