@@ -41,7 +41,7 @@ SUITE = Suite(
                 long as (
                     select breakdown_key as segment, metric_id, value
                     from lake.marts.metric_values
-                    where breakdown = 'segment' and value is not null
+                    where breakdown = 'segment' and period_kind = 'window' and value is not null
                         and metric_id in ('ltv', 'cac_payback_months', 'repeat_purchase_rate', 'gross_margin_percent')
                 )
                 select metric_id, segment, wide.value as wide_value, long.value as long_value

@@ -212,3 +212,26 @@ def test_households_of_the_grocery_chain(journey: Lake) -> None:
     counts = shown.filter(pl.col("day") > as_of.date() - timedelta(days=90)).group_by("household_id").len()["len"]
     assert overall["repeat_purchase_rate"].value == pytest.approx(100 * (counts >= 2).sum() / len(counts), rel=1e-12)
     assert overall["gross_margin_percent"].null_reason == "missing_cost"
+
+
+@needs_data
+def test_every_day_of_the_year_is_worth_what_the_invoices_say(lake: Lake, orders: pl.DataFrame) -> None:
+    """Values of days, each by the invoices of the year or the 90 days that end with it."""
+    days = pl.select(day=pl.date_range(orders["day"].min(), TODAY)).lazy()
+    customers = orders.group_by("user").agg(pl.col("day").min().alias("first"))
+    invoices = orders.lazy()
+
+    def until(days_back: int) -> pl.LazyFrame:
+        is_within = (pl.col("on") <= pl.col("day")) & (pl.col("on") > pl.col("day") - pl.duration(days=days_back))
+        return days.join_where(invoices.rename({"day": "on"}), is_within)
+
+    worth = until(365).group_by("day").agg(pl.col("amount").sum())
+    known = days.join_where(customers.lazy(), pl.col("first") <= pl.col("day")).group_by("day").agg(pl.len())
+    ltv = worth.join(known, on="day").select("day", value=pl.col("amount").cast(pl.Float64) / pl.col("len")).collect()
+    counts = until(90).group_by("day", "user").agg(pl.len()).group_by("day")
+    repeats = counts.agg(value=100 * (pl.col("len") >= 2).mean()).collect()
+    values = values_in(lake, "marts.metric_values")
+    for metric, expected in {"ltv": ltv, "repeat_purchase_rate": repeats}.items():
+        shown = {key[5]: row.value for key, row in values.items() if key[:4] == (metric, "overall", "all", "daily")}
+        assert shown == {day: pytest.approx(value, rel=1e-12) for day, value in expected.iter_rows()}
+        assert len(shown) == (TODAY - date(2010, 12, 1)).days + 1

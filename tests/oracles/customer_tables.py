@@ -1,4 +1,7 @@
-"""The wide tables of customers against the oracle: row by row, to 1e-9 on numbers, with the same reasons for NULL."""
+"""The wide tables of customers against the oracle: row by row, to 1e-9 on numbers, with the same reasons for NULL.
+
+Of the daily values in the long table it is only seen here that each group has every day since its first, and no other.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +11,13 @@ from dataclasses import astuple
 from typing import Any
 
 from pipelines.lake.connection import Lake
+from tests.oracles.comparison import values_in
 from tests.oracles.customers_oracle import CustomersOracle
 
 _TABLES = {
     "customer_value": """
-        select user_id, ltv, lifetime_revenue, acquisition_cost, acquisition_cost_null_reason, months_observed,
-            cac_payback_months, cac_payback_months_null_reason
+        select user_id, ltv, ltv_status, lifetime_revenue, acquisition_cost, acquisition_cost_null_reason, months_observed,
+            cac_payback_months, cac_payback_months_status, cac_payback_months_null_reason
         from lake.marts.customer_value
     """,
     "cohort_retention": """
@@ -27,6 +31,7 @@ _TABLES = {
         from lake.marts.payback_curve
     """,
 }
+_DAILY = {"ltv", "cac_payback_months", "repeat_purchase_rate", "gross_margin_percent"}
 _KEYS = {"customer_value": 1, "cohort_retention": 3, "payback_curve": 4}
 
 
@@ -46,7 +51,9 @@ def customer_discrepancies(lake: Lake, oracle: CustomersOracle) -> list[str]:
     """What differs, one line each."""
     expected = {"customer_value": oracle.wide(), "cohort_retention": oracle.cohorts(), "payback_curve": oracle.curves()}
     found = customer_rows(lake)
-    return [line for name in _TABLES for line in _differing(name, found[name], expected[name])]
+    days = {key for key in values_in(lake, "marts.metric_values") if key[0] in _DAILY and key[3] == "daily"}
+    gaps = [f"a day in one only: {' '.join(map(str, key))}" for key in sorted(days ^ set(oracle.daily), key=str)]
+    return gaps + [line for name in _TABLES for line in _differing(name, found[name], expected[name])]
 
 
 def _differing(name: str, shown: Mapping[Any, tuple[Any, ...]], expected: Mapping[Any, Any]) -> Iterator[str]:

@@ -1,18 +1,20 @@
 """An independent computation of the metrics of customers (9–13) from the raw lines, after specification 02-metrics.md.
 
 ``facts`` says what counts as an order and which campaign converted it; here these are gathered per customer, then
-divided per group. Nothing is stored between runs: everything is counted anew for ``as_of``.
+divided per group. Nothing is stored between runs or days: everything is counted anew for ``as_of``, and for a day as if
+that were the day of ``as_of``.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cached_property
 
+from tests.golden.metrics_table import SPECIFIED
 from tests.oracles.facts import Fact, Facts, facts_of
 from tests.oracles.ingestion_oracle import StoredEvent
 from tests.oracles.metrics_oracle import Key, MetricValue
@@ -90,11 +92,13 @@ class CustomerValue:
     """One expected row of ``customer_value``."""
 
     trailing: float | None
+    trailing_status: str | None
     lifetime: float | None
     cost: float | None
     cost_gap: str | None
     months: float
     payback: float | None
+    payback_status: str | None
     payback_gap: str | None
 
 
@@ -153,23 +157,47 @@ class CustomersOracle:
     def values(self) -> dict[Key, MetricValue]:
         """All rows of the long table."""
         expected: dict[Key, MetricValue] = {}
-        groups: dict[tuple[str, str], list[Customer]] = defaultdict(list)
-        for customer in self.customers.values():
-            for group in customer.groups().items():
-                groups[group].append(customer)
-        for key in {*groups, *(group for order in self.facts.orders for group in order.groups.items())}:
-            members = groups.get(key, [])
-            for metric, days, value in (
-                ("ltv", YEAR, self._ltv(members)),
-                ("cac_payback_months", YEAR, self._payback(members)),
-                ("repeat_purchase_rate", QUARTER, self._repeats(members)),
-                ("gross_margin_percent", QUARTER, self._margin(*key)),
-            ):
-                expected[metric, *key, "window", f"{days}d", self.today] = value
+        for (metric, *key), value in self._of_groups().items():
+            days = YEAR if metric in ("ltv", "cac_payback_months") else QUARTER
+            expected[metric, *key, "window", f"{days}d", self.today] = value
+        expected |= self.daily
         for (month, span, end), cohort in self.cohorts().items():
             value = MetricValue(cohort.retention, cohort.retained, cohort.customers, cohort.retention_gap)
             expected["cohort_retention", "cohort", f"{month:%Y-%m}", "cohort", span, end] = value
         return expected
+
+    @cached_property
+    def daily(self) -> dict[Key, MetricValue]:
+        """The rows of days: of every group from its first order on, up to the day of ``as_of``."""
+        first = min((order.day for order in self.facts.orders), default=self.today)
+        days = [first + timedelta(days=number) for number in range((self.today - first).days + 1)]
+        return {
+            (*key, "daily", "day", day): value
+            for day in days
+            for key, value in self.at(day)._of_groups().items()
+            if value.null_reason != "input_not_available_for_breakdown"
+        }
+
+    def at(self, day: date) -> CustomersOracle:
+        """The same as it was to be shown at the end of that day, by what is known now."""
+        oracle = replace(self, as_of=datetime.combine(day, time.max, UTC))
+        oracle.facts, oracle.goods = self.facts, self.goods
+        return oracle
+
+    def _of_groups(self) -> dict[tuple[str, str, str], MetricValue]:
+        """By metric and group that anyone has ordered in by ``as_of``."""
+        orders = (order for order in self.facts.orders if order.day <= self.today)
+        groups: dict[tuple[str, str], list[Customer]] = {key: [] for order in orders for key in order.groups.items()}
+        for customer in self.customers.values():
+            for group in customer.groups().items():
+                groups.setdefault(group, []).append(customer)
+        found = {}
+        for key, members in groups.items():
+            found["ltv", *key] = self._ltv(members)
+            found["cac_payback_months", *key] = self._payback(members)
+            found["repeat_purchase_rate", *key] = self._repeats(members)
+            found["gross_margin_percent", *key] = self._margin(*key)
+        return found
 
     def _start(self, days: int) -> date:
         return self.today - timedelta(days=days - 1)
@@ -207,7 +235,7 @@ class CustomersOracle:
             for customer in self.customers.values()
             if customer.acquired_by and customer.first_day >= start and customer.orders[0].groups[breakdown] == key
         ]
-        goods = [self._goods(order) for order in orders]
+        goods = [self.goods[str(order.order_id)] for order in orders]
         if any(gap == "missing_cost" for _, gap in goods):
             return MetricValue(None, null_reason="missing_cost")
         revenue, cost = _money(orders), _sum(cost for cost, _ in goods)
@@ -217,6 +245,11 @@ class CustomersOracle:
         if new and not any(customer.is_paid for customer in new):
             return MetricValue(None, null_reason="no_spend_reported")
         return _ratio(revenue - cost - spend, revenue, scale=100)
+
+    @cached_property
+    def goods(self) -> dict[str, tuple[Decimal | None, str | None]]:
+        """By order what its goods cost, or why that is not known."""
+        return {str(order.order_id): self._goods(order) for order in self.facts.orders}
 
     def _goods(self, order: Fact) -> tuple[Decimal | None, str | None]:
         """What the goods of an order cost, item by item; a cost that the item doesn't state is the product's."""
@@ -246,11 +279,13 @@ class CustomersOracle:
             trailing, lifetime = _money(self._trailing([customer])), _money(customer.orders)
             found[user] = CustomerValue(
                 _float(trailing),
+                _status("ltv", _float(trailing)),
                 _float(lifetime),
                 _float(customer.cost),
                 customer.cost_gap,
                 float(self._months(customer)),
                 payback.value,
+                _status("cac_payback_months", payback.value),
                 payback.null_reason,
             )
         return found
@@ -341,6 +376,16 @@ def _ratio(numerator: Decimal | None, denominator: Decimal, *, scale: int = 1) -
     if denominator == 0:
         return MetricValue(None, *parts, "zero_denominator")
     return MetricValue(float(scale * numerator / denominator), *parts)
+
+
+def _status(metric: str, value: float | None) -> str | None:
+    """How the value stands against the healthy range that the specification gives the metric."""
+    if value is None:
+        return None
+    [healthy] = [each for each in SPECIFIED if each.metric_id == metric]
+    assert healthy.healthy_min is not None
+    assert healthy.healthy_max is not None
+    return "below" if value < healthy.healthy_min else "above" if value > healthy.healthy_max else "in_range"
 
 
 def _float(value: Decimal | None) -> float | None:

@@ -69,6 +69,31 @@ def test_margin_is_what_goods_and_acquisition_leave() -> None:
         assert of(stories.margins, "segment", segment)["gross_margin_percent"].null_reason == "missing_cost"
 
 
+def test_a_day_is_judged_as_if_it_were_the_last() -> None:
+    customers = told(stories.customer_lives)
+
+    def on(metric: str, day: str, breakdown: str = "overall", key: str = "all") -> MetricValue:
+        return customers.daily[metric, breakdown, key, "daily", "day", date.fromisoformat(day)]
+
+    # life-1 ordered on 11 and 12 March 2023 and was in another segment with the second order.
+    assert on("ltv", "2023-03-11", "segment", "NEW").value == 100
+    assert on("ltv", "2023-03-12", "segment", "NEW").null_reason == "zero_denominator"
+    assert on("ltv", "2023-03-12", "segment", "LIFERS").value == on("ltv", "2024-02-08").value == 140
+    assert ("ltv", "segment", "LIFERS", "daily", "day", date(2023, 3, 11)) not in customers.daily
+    # life-2 came with 35 on 9 February; the year that ends with 10 March 2024 begins after the 100.
+    assert on("ltv", "2024-02-09").value == pytest.approx(175 / 2)
+    assert on("ltv", "2024-03-10").value == pytest.approx(115 / 4)
+    # Of the 90 days that begin with an order, the last one still knows it.
+    days = ("2023-06-08", "2023-06-09", "2023-06-10")
+    assert [on("repeat_purchase_rate", day).value for day in days] == [100, 0, None]
+    # Spend is first reported on 20 March 2023; from 9 February on two customers share it.
+    campaign = "campaign", id_of("acquirer")
+    assert on("cac_payback_months", "2023-03-19", *campaign).null_reason == "no_spend_reported"
+    assert on("cac_payback_months", "2023-03-20", *campaign).value == pytest.approx(30 / (140 / (10 * 12 / 365)))
+    paid = 15 / (175 / ((336 + 1) * 12 / 365))
+    assert on("cac_payback_months", "2024-02-09", *campaign).value == pytest.approx(paid)
+
+
 def test_retention_counts_days_after_signup_once_the_youngest_has_had_them() -> None:
     cohorts = {(f"{month:%Y-%m}", span): row for (month, span, _), row in told(stories.cohorts).cohorts().items()}
     january = [cohorts["2024-01", span] for span in ("1-30d", "31-60d", "61-90d")]

@@ -147,9 +147,10 @@
 
 {#- The metrics of int_nightly_metrics that have daily values. -#}
 {% macro nightly_metrics() %}
-    {{ return([
+    {%- set measured = [
         'incrementality_percent', 'holdout_lift_pp', 'net_incremental_revenue', 'attributed_revenue', 'model_auc',
-    ]) }}
+    ] -%}
+    {{ return(measured + (customer_metrics().keys() | list)) }}
 {% endmacro %}
 
 

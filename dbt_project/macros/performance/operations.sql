@@ -92,12 +92,12 @@
 {%- endmacro %}
 
 
-{#- How a value stands against the healthy range of its metric, joined as `dictionary`. -#}
-{% macro metric_status(value) -%}
+{#- How a value stands against the healthy range of its metric, whose row of metric_dictionary is joined as `dictionary`. -#}
+{% macro metric_status(value, dictionary='dictionary') -%}
     case
         when {{ value }} is null then null
-        when {{ value }} < dictionary.healthy_min then 'below'
-        when {{ value }} > dictionary.healthy_max then 'above'
+        when {{ value }} < {{ dictionary }}.healthy_min then 'below'
+        when {{ value }} > {{ dictionary }}.healthy_max then 'above'
         else 'in_range'
     end
 {%- endmacro %}

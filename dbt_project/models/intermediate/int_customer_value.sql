@@ -49,12 +49,12 @@ select
     acquisitions.campaign_id,
     acquisitions.platform,
     acquisitions.campaign_type,
-    acquisitions.acquisition_cost,
+    costs.acquisition_cost,
     case
-        when acquisitions.user_id is null then 'no_acquiring_campaign' else acquisitions.acquisition_cost_null_reason
+        when acquisitions.user_id is null then 'no_acquiring_campaign' else costs.acquisition_cost_null_reason
     end as acquisition_cost_null_reason,
-    -- Whether the campaign states a spend, be it in a currency without a rate.
-    acquisitions.user_id is not null
-    and coalesce(acquisitions.acquisition_cost_null_reason, 'missing_rate') = 'missing_rate' as is_paid
+    coalesce(costs.is_paid, false) as is_paid
 from customers
 left join {{ ref('int_acquisitions') }} as acquisitions on customers.user_id = acquisitions.user_id
+left join {{ ref('int_acquisition_costs') }} as costs
+    on acquisitions.campaign_id = costs.campaign_id and costs.event_date = {{ as_of_date() }}

@@ -9,26 +9,35 @@
 } %}
 
 {% for name, metric in customer_metrics().items() %}
-    select
-        '{{ name }}' as metric_id,
-        breakdown,
-        breakdown_key,
-        'window' as period_kind,
-        '{{ metric.days }}d' as window_label,
-        {{ window_start(metric.days, 'cast(as_of as date)') }} as period_start,
-        cast(as_of as date) as period_end,
-        {{ name }}_numerator as numerator,
-        {{ name }}_denominator as denominator,
-        {{ name }}_value as value,
-        {{ name }}_null_reason as null_reason,
-        {% if metric.is_share %}
-            {{ share_half_width(name ~ '_numerator', name ~ '_denominator') }} as half_width,
-        {% else %}
-            cast(null as double) as half_width,
-        {% endif %}
-        as_of
-    from {{ ref('int_customer_economics') }}
-    union all
+    {%- for period_kind, days in {'window': metric.days, 'daily': 1}.items() %}
+        select
+            '{{ name }}' as metric_id,
+            breakdown,
+            breakdown_key,
+            '{{ period_kind }}' as period_kind,
+            '{{ metric.days ~ 'd' if period_kind == 'window' else 'day' }}' as window_label,
+            {{ window_start(days, 'event_date') }} as period_start,
+            event_date as period_end,
+            {{ name }}_numerator as numerator,
+            {{ name }}_denominator as denominator,
+            {{ name }}_value as value,
+            {{ name }}_null_reason as null_reason,
+            {% if metric.is_share %}
+                {{ share_half_width(name ~ '_numerator', name ~ '_denominator') }} as half_width,
+            {% else %}
+                cast(null as double) as half_width,
+            {% endif %}
+            as_of
+        from {{ ref('int_customer_economics') }}
+        where
+            {% if period_kind == 'window' %}
+                event_date = cast(as_of as date)
+            {% else %}
+                event_date <= {{ as_of_date() }}
+                and coalesce({{ name }}_null_reason, '') <> 'input_not_available_for_breakdown'
+            {% endif %}
+        union all
+    {% endfor %}
 {% endfor %}
 select
     'cohort_retention' as metric_id,

@@ -1,7 +1,7 @@
 {{ config(materialized='view') }}
 
--- What the orders of the 90 days that end with the day of as_of have brought in, and what their goods cost. A cost that
--- the order's item does not state is that of its product.
+-- What every order up to the day of as_of has brought in, and what its goods cost. A cost that the order's item does
+-- not state is that of its product.
 with orders as (
     select
         order_id,
@@ -9,11 +9,7 @@ with orders as (
         segment,
         order_value
     from {{ ref('int_orders') }}
-    where
-        closed_by_load_id is null
-        and not is_repeated
-        and event_date >= {{ window_start(90) }}
-        and event_date <= {{ as_of_date() }}
+    where closed_by_load_id is null and not is_repeated and event_date <= {{ as_of_date() }}
 ),
 
 item_costs as (

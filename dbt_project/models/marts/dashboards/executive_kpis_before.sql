@@ -1,7 +1,6 @@
 {{ config(incremental_strategy='whole') }}
 
-{%- set days_before = 'cast(-1 - ' ~ days_between('period_start', 'period_end') ~ ' as integer)' -%}
-{%- set is_trailing = 'orders.event_date >= ' ~ window_start(365, 'windows.period_end') %}
+{%- set days_before = 'cast(-1 - ' ~ days_between('period_start', 'period_end') ~ ' as integer)' %}
 
 -- The period of equal length right before each window.
 with windows as (
@@ -46,18 +45,6 @@ readers as (
     group by windows.window_label
 ),
 
-customers as (
-    select
-        windows.window_label,
-        count(distinct orders.user_id) as customers,
-        coalesce(sum(case when {{ is_trailing }} then orders.order_value end), 0) as trailing_revenue,
-        sum(case when {{ is_trailing }} and orders.is_missing_rate then 1 else 0 end) as trailing_missing_rate
-    from windows
-    inner join {{ ref('int_orders') }} as orders on windows.period_end >= orders.event_date
-    where orders.closed_by_load_id is null and not orders.is_repeated
-    group by windows.window_label
-),
-
 {%- set reasons = {
     'spend': "case when coalesce(campaigns.spend_reports, 0) = 0 then 'no_spend_reported'"
         ~ " when campaigns.spend_missing_rate > 0 then 'missing_rate' end",
@@ -99,12 +86,13 @@ metrics as (
     select
         windows.*,
         'ltv' as metric_id,
-        cast(coalesce(customers.trailing_revenue, 0) as double) as numerator,
-        cast(coalesce(customers.customers, 0) as double) as denominator,
+        customers.ltv_numerator as numerator,
+        coalesce(customers.ltv_denominator, 0) as denominator,
         1 as scale,
-        case when customers.trailing_missing_rate > 0 then 'missing_rate' end as gap
+        nullif(customers.ltv_null_reason, 'zero_denominator') as gap
     from windows
-    left join customers on windows.window_label = customers.window_label
+    left join {{ ref('int_customer_economics') }} as customers
+        on customers.breakdown = 'overall' and windows.period_end = customers.event_date
 )
 
 select

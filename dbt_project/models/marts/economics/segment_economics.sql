@@ -18,4 +18,4 @@ select
     {% endfor %}
     as_of
 from {{ ref('int_customer_economics') }}
-where breakdown = 'segment'
+where breakdown = 'segment' and event_date = cast(as_of as date)
