@@ -8,7 +8,7 @@ that were the day of ``as_of``.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import ROUND_HALF_UP, Decimal
@@ -23,6 +23,8 @@ from tests.oracles.references import References
 YEAR, QUARTER = 365, 90
 CAMPAIGN_GROUPS = ("campaign", "platform", "campaign_type")
 SPANS = (30, 60, 90)
+DAILY = ("ltv", "cac_payback_months", "repeat_purchase_rate", "gross_margin_percent")
+"""The metrics that have daily values."""
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,8 @@ class CustomersOracle:
     references: References
     as_of: datetime
     lookback: timedelta = timedelta(days=30)
+    days: Collection[date] | None = None
+    """The days of which daily values are computed; None: all."""
 
     @property
     def today(self) -> date:
@@ -171,6 +175,7 @@ class CustomersOracle:
         """The rows of days: of every group from its first order on, up to the day of ``as_of``."""
         first = min((order.day for order in self.facts.orders), default=self.today)
         days = [first + timedelta(days=number) for number in range((self.today - first).days + 1)]
+        days = [day for day in days if self.days is None or day in self.days]
         return {
             (*key, "daily", "day", day): value
             for day in days

@@ -1,5 +1,5 @@
 {#- The metrics of the platform itself, of whose inputs the numbers of events say nothing. -#}
-{% macro operations_metrics() %}{{ return(['model_auc', 'uptime_percent', 'cost_per_query']) }}{% endmacro %}
+{% macro operations_metrics() %}{{ return(['uptime_percent', 'cost_per_query']) }}{% endmacro %}
 
 
 {#- The hours before as_of in which probes count, and the milliseconds within which an answer does. -#}
