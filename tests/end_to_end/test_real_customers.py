@@ -149,7 +149,8 @@ def test_readers_are_told_the_currency(lake: Lake) -> None:
 
 @needs_data
 def test_groups_have_the_ratios_of_their_sums(lake: Lake, orders: pl.DataFrame) -> None:
-    overall = {key[0]: row for key, row in values_in(lake, "marts.metric_values").items() if key[1] == "overall"}
+    values = values_in(lake, "marts.metric_values")
+    overall = {key[0]: row for key, row in values.items() if key[1] == "overall" and key[3] == "window"}
     trailing = orders.filter(pl.col("day") > TODAY - timedelta(days=365))["amount"].sum()
     assert overall["ltv"].value == pytest.approx(float(trailing) / 4_338, rel=1e-12)
     counts = orders.filter(pl.col("day") > TODAY - timedelta(days=90)).group_by("user").len()["len"]
@@ -211,7 +212,8 @@ def test_households_of_the_grocery_chain(journey: Lake) -> None:
         f"completejourney-{household}": tuple(rest) for household, *rest in expected.iter_rows()
     }
     assert set(reasons) <= {(True, "no_acquiring_campaign"), (False, "no_spend_reported")}
-    overall = {key[0]: row for key, row in values_in(lake, "marts.metric_values").items() if key[1] == "overall"}
+    values = values_in(lake, "marts.metric_values")
+    overall = {key[0]: row for key, row in values.items() if key[1] == "overall" and key[3] == "window"}
     counts = shown.filter(pl.col("day") > as_of.date() - timedelta(days=90)).group_by("household_id").len()["len"]
     assert overall["repeat_purchase_rate"].value == pytest.approx(100 * (counts >= 2).sum() / len(counts), rel=1e-12)
     assert overall["gross_margin_percent"].null_reason == "missing_cost"
@@ -220,19 +222,19 @@ def test_households_of_the_grocery_chain(journey: Lake) -> None:
 @needs_data
 def test_every_day_of_the_year_is_worth_what_the_invoices_say(lake: Lake, orders: pl.DataFrame) -> None:
     """Values of days, each by the invoices of the year or the 90 days that end with it."""
-    days = pl.select(day=pl.date_range(orders["day"].min(), TODAY)).lazy()
+    days = pl.DataFrame({"day": pl.date_range(date(2010, 12, 1), TODAY, eager=True)})
     customers = orders.group_by("user").agg(pl.col("day").min().alias("first"))
-    invoices = orders.lazy()
 
-    def until(days_back: int) -> pl.LazyFrame:
-        is_within = (pl.col("on") <= pl.col("day")) & (pl.col("on") > pl.col("day") - pl.duration(days=days_back))
-        return days.join_where(invoices.rename({"day": "on"}), is_within)
+    def until(days_back: int) -> pl.DataFrame:
+        spans = days.with_columns(since=pl.col("day") - timedelta(days=days_back - 1))
+        invoices = orders.select("user", "amount", on="day")
+        return spans.join_where(invoices, pl.col("on") <= pl.col("day"), pl.col("on") >= pl.col("since"))
 
     worth = until(365).group_by("day").agg(pl.col("amount").sum())
-    known = days.join_where(customers.lazy(), pl.col("first") <= pl.col("day")).group_by("day").agg(pl.len())
-    ltv = worth.join(known, on="day").select("day", value=pl.col("amount").cast(pl.Float64) / pl.col("len")).collect()
-    counts = until(90).group_by("day", "user").agg(pl.len()).group_by("day")
-    repeats = counts.agg(value=100 * (pl.col("len") >= 2).mean()).collect()
+    known = days.join_where(customers, pl.col("first") <= pl.col("day")).group_by("day").agg(pl.len())
+    ltv = worth.join(known, on="day").select("day", value=pl.col("amount").cast(pl.Float64) / pl.col("len"))
+    counts = until(90).group_by("day", "user").agg(pl.len())
+    repeats = counts.group_by("day").agg(value=100 * (pl.col("len") >= 2).mean())
     values = values_in(lake, "marts.metric_values")
     for metric, expected in {"ltv": ltv, "repeat_purchase_rate": repeats}.items():
         shown = {key[5]: row.value for key, row in values.items() if key[:4] == (metric, "overall", "all", "daily")}

@@ -12,7 +12,7 @@ from typing import Any
 
 from pipelines.lake.connection import Lake
 from tests.oracles.comparison import values_in
-from tests.oracles.customers_oracle import CustomersOracle
+from tests.oracles.customers_oracle import DAILY, CustomersOracle
 
 _TABLES = {
     "customer_value": """
@@ -31,7 +31,6 @@ _TABLES = {
         from lake.marts.payback_curve
     """,
 }
-_DAILY = {"ltv", "cac_payback_months", "repeat_purchase_rate", "gross_margin_percent"}
 _KEYS = {"customer_value": 1, "cohort_retention": 3, "payback_curve": 4}
 
 
@@ -51,7 +50,11 @@ def customer_discrepancies(lake: Lake, oracle: CustomersOracle) -> list[str]:
     """What differs, one line each."""
     expected = {"customer_value": oracle.wide(), "cohort_retention": oracle.cohorts(), "payback_curve": oracle.curves()}
     found = customer_rows(lake)
-    days = {key for key in values_in(lake, "marts.metric_values") if key[0] in _DAILY and key[3] == "daily"}
+    days = {
+        key
+        for key in values_in(lake, "marts.metric_values")
+        if key[0] in DAILY and key[3] == "daily" and (oracle.days is None or key[5] in oracle.days)
+    }
     gaps = [f"a day in one only: {' '.join(map(str, key))}" for key in sorted(days ^ set(oracle.daily), key=str)]
     return gaps + [line for name in _TABLES for line in _differing(name, found[name], expected[name])]
 
