@@ -48,12 +48,14 @@ OF_THE_SHOP = NOT_CARRIED | {
     "avg_frequency": {"zero_denominator"},
     "hours_to_first_conversion": {"no_conversions"},
     "cac_payback_months": {"no_acquiring_campaign"},
+    "model_auc": {"not_computed_yet"},
 }
 OF_THE_CHAIN = NOT_CARRIED | {
     "cac_payback_months": {"no_acquiring_campaign", "no_spend_reported"},
     "incrementality_percent": {"no_holdout"},
     "holdout_lift_pp": {"no_holdout"},
     "net_incremental_revenue": {"no_holdout"},
+    "model_auc": {"not_computed_yet"},
 }
 
 needs_data = pytest.mark.skipif(not DATA.exists(), reason="the real data files are not here")
