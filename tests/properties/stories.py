@@ -443,6 +443,22 @@ def customer_lives(w: World) -> None:
     w.purchased("life-4", midnight("2024-03-01"), order="life-4", value=10, segment="LIFERS")
 
 
+def customers_who_move(w: World) -> None:
+    """To another segment with the order that comes as an earlier one leaves the year, and on one day."""
+    first = midnight("2023-03-05")
+    for user, after, segment in (
+        ("moves-1", timedelta(days=0), "FROM"),
+        ("moves-1", timedelta(days=365), "TO"),
+        ("moves-2", timedelta(days=0), "FROM"),
+        ("moves-2", timedelta(days=364), "TO"),
+        ("moves-3", timedelta(days=300), "FROM"),
+        ("moves-3", timedelta(days=300) + SECOND, "TO"),
+        ("moves-3", timedelta(days=300) + 2 * SECOND, "FROM"),
+        ("moves-3", timedelta(days=340), "TO"),
+    ):
+        w.purchased(user, first + after, order=f"{user}-{after}", value=10, segment=segment)
+
+
 def margins(w: World) -> None:
     at = midnight("2024-03-01")
     w.campaign("margin", platform="meta")
@@ -573,6 +589,7 @@ STORIES: tuple[Callable[[World], None], ...] = (
     customers_on_edges,
     leap_days,
     customer_lives,
+    customers_who_move,
     margins,
     cohorts,
     probes,
