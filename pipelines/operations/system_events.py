@@ -24,7 +24,7 @@ from pipelines.lake.publishing import Publication
 from pipelines.settings import Settings
 
 NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "truelift:system-event")
-"""Namespace of the events' ids: a run that is repeated for its instant tells the same again, under the same ids."""
+"""Namespace of the events' ids, which are made of what they tell and of the run's instant."""
 
 SYSTEM_USER = "truelift"
 """Who the events are of."""
@@ -41,11 +41,16 @@ class SystemEvent:
     key: str
     properties: Mapping[str, object]
 
+    @property
+    def event_id(self) -> uuid.UUID:
+        """The same for the same event."""
+        return uuid.uuid5(NAMESPACE, f"{self.event_type} {self.key}")
+
     def line(self, at: datetime) -> str:
         """The event as a line of the landing folder, without what is unknown."""
         return json.dumps(
             {
-                "event_id": str(uuid.uuid5(NAMESPACE, f"{self.event_type} {self.key}")),
+                "event_id": str(self.event_id),
                 "event_type": self.event_type,
                 "timestamp": at.astimezone(UTC).isoformat(timespec="microseconds"),
                 "user_id": SYSTEM_USER,
@@ -64,15 +69,18 @@ def is_system_file(path: Path) -> bool:
 def write_back(lake: Lake, publication: Publication, *, seconds: float) -> Mapping[str, int]:
     """Land what a publication's run has to tell and take it in; how many events of each type.
 
-    ``seconds`` is how long the refresh took. An anomaly is told once, by the first run that finds it. Raises
-    WorkFailedError when the events can't be written or taken in; what is published stays so.
+    ``seconds`` is how long the refresh took. Of an instant a refresh and its metrics are told once, however often it is
+    repeated; so is an anomaly, by the first run that finds it. Raises WorkFailedError when the events can't be written
+    or taken in; what is published stays so.
     """
     with lake.reader(publication.version) as connection:
-        events = [
-            _refresh(connection, publication, seconds),
-            *_metrics(connection, publication),
-            *_anomalies(connection, publication),
-        ]
+        refresh = _refresh(connection, publication, seconds)
+        of_instant = (
+            () if _is_stored(connection, refresh, publication) else (refresh, *_metrics(connection, publication))
+        )
+        events = [*of_instant, *_anomalies(connection, publication)]
+    if not events:
+        return {}
     path = _land(lake.settings, publication.as_of, events)
     (result,) = ingest_files(lake, [path], ingested_at=publication.as_of)
     if result.status == "failed":
@@ -108,6 +116,14 @@ def _refresh(connection: duckdb.DuckDBPyConnection, publication: Publication, se
             "errors_encountered": errors,
         },
     )
+
+
+def _is_stored(connection: duckdb.DuckDBPyConnection, event: SystemEvent, publication: Publication) -> bool:
+    found = connection.execute(
+        "select 1 from lake.raw.events where event_date = $as_of::date and event_type = $kind and event_id = $id",
+        {"as_of": _naive(publication.as_of), "kind": event.event_type, "id": event.event_id},
+    )
+    return found.fetchone() is not None
 
 
 def _metrics(connection: duckdb.DuckDBPyConnection, publication: Publication) -> Iterator[SystemEvent]:

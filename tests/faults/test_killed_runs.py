@@ -1,7 +1,8 @@
 """Killed at any moment, the next run completes the work: nothing lost, nothing doubled, nothing half published.
 
 Moments are drawn by a seed from the phases of an undisturbed run. In each trial one run after the other is killed, then
-one may finish; its marts must equal those of the run that nobody disturbed.
+one may finish; its marts must equal those of the run that nobody disturbed. A run that is killed after publishing may
+have written back its events: then those of the same run, repeated, in which these count.
 """
 
 from __future__ import annotations
@@ -37,8 +38,8 @@ class Scene:
     home: Home
     kept: Path
     before: Rows
-    marts: Rows
-    published: Rows
+    marts: tuple[Rows, Rows]
+    published: tuple[Rows, Rows]
     archived: list[str]
     seconds: dict[str, float]
 
@@ -65,7 +66,10 @@ def scene(folder: Path, *, is_new: bool) -> Scene:
     kept = home.keep()
     seconds = Job(home, TODAY).durations(PHASES)
     assert_reconciled(home.lake)
-    return Scene(home, kept, before, home.rows("marts"), home.rows("published"), home.archived(), seconds)
+    marts, published = home.rows("marts"), home.rows("published")
+    home.run(TODAY)
+    again = home.rows("marts"), home.rows("published")
+    return Scene(home, kept, before, (marts, again[0]), (published, again[1]), home.archived(), seconds)
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +90,7 @@ def assert_whole(scene: Scene) -> None:
         assert scene.before == {}, "the lake has gone"
         return
     assert_reconciled(scene.home.lake)
-    assert published in (scene.before, scene.published)
+    assert published in (scene.before, *scene.published)
 
 
 def kill_in_turn(scene: Scene, phases: tuple[str, ...], chance: random.Random) -> list[int]:
@@ -103,13 +107,13 @@ def kill_in_turn(scene: Scene, phases: tuple[str, ...], chance: random.Random) -
 def assert_completed_by_the_next_run(scene: Scene) -> None:
     scene.home.run(TODAY)
     assert_reconciled(scene.home.lake)
-    assert scene.home.rows("marts") == scene.marts
-    assert scene.home.rows("published") == scene.published
+    marts, published = scene.home.rows("marts"), scene.home.rows("published")
+    assert (marts, published) in zip(scene.marts, scene.published, strict=True)
     assert scene.home.landed() == []
     assert scene.home.archived() == scene.archived
     maintain(scene.home.lake, TODAY, at_once=True)
     assert on_disk(scene.home.lake) == in_catalog(scene.home.lake)
-    assert scene.home.rows("published") == scene.published
+    assert scene.home.rows("published") == published
 
 
 TRIALS = [

@@ -133,8 +133,8 @@ def test_an_anomaly_of_weight_is_told_once(lake: Lake) -> None:
 
 def test_nothing_is_left_to_land_and_a_repeated_run_tells_nothing_twice(lake: Lake) -> None:
     values, anomalies = [value("ctr", "30d", 3.0)], [anomaly(1, "critical")]
-    for _ in range(2):
-        write_back(lake, published(lake, values, anomalies), seconds=1.0)
+    for told in (3, 0):
+        assert sum(write_back(lake, published(lake, values, anomalies), seconds=1.0).values()) == told
         assert list(lake.settings.landing.iterdir()) == []
     assert query(
         lake, "select count(*), count(distinct event_id), max(ingestion_lag_seconds) from lake.raw.events"
