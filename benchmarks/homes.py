@@ -24,16 +24,21 @@ _WHOLE = "whole"
 
 @dataclass(frozen=True)
 class Day:
-    """One simulated day of a company; days that differ in ``events`` alone have the same customers and campaigns."""
+    """One simulated day of a company, or ``days`` that end with it; those that differ in ``events`` alone have the same
+    customers and campaigns.
+    """
 
     events: int
     customers: int
     seed: int = 7
+    days: int = 1
+    campaigns: int = 24
 
     @property
     def name(self) -> str:
         """Its folder."""
-        return f"{self.events}-events-{self.customers}-customers-seed-{self.seed}"
+        span = "" if self.days == 1 else f"-{self.days}-days-{self.campaigns}-campaigns"
+        return f"{self.events}-events-{self.customers}-customers-seed-{self.seed}{span}"
 
     @property
     def inputs(self) -> dict[str, object]:

@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
@@ -72,6 +73,11 @@ class Lake:
             f"There is no lake at {where} yet.",
             "Run `truelift run` (or `make demo`) first, or point TRUELIFT_HOME at an existing one.",
         )
+
+
+def lake_time(instant: datetime) -> datetime:
+    """An instant as the lake's columns hold it: UTC, without a zone."""
+    return instant.astimezone(UTC).replace(tzinfo=None)
 
 
 @contextmanager

@@ -14,7 +14,7 @@ import duckdb
 
 from pipelines.errors import UserError, WorkFailedError
 from pipelines.lake.audit import Audit, failing_checks
-from pipelines.lake.connection import Lake, transaction
+from pipelines.lake.connection import Lake, lake_time, transaction
 from pipelines.lake.pinning import METADATA, SOURCE, TARGET, published_views, quoted, view_statements
 from pipelines.operations.queries import logged_step
 from quality.checks import counted
@@ -171,7 +171,7 @@ def _repoint(connection: duckdb.DuckDBPyConnection, publication: Publication) ->
             connection.execute(f"drop view lake.{TARGET}.{quoted(name)}")
         connection.execute(
             f"insert into lake.ops.publish_log by name select {', '.join(f'${c} as {c}' for c in vars(done))}",
-            {**vars(done), "as_of": _naive(done.as_of), "published_at": _naive(done.published_at)},
+            {**vars(done), "as_of": lake_time(done.as_of), "published_at": lake_time(done.published_at)},
         )
     return done
 
@@ -260,7 +260,3 @@ def _scalar(connection: duckdb.DuckDBPyConnection, query: str, **parameters: Any
     row = connection.execute(query, parameters).fetchone()
     assert row is not None
     return row[0]
-
-
-def _naive(instant: datetime) -> datetime:
-    return instant.astimezone(UTC).replace(tzinfo=None)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from models_ml.registry import ModelVersion
 from pipelines.errors import FREE_SPACE, WorkFailedError, is_disk_full
-from pipelines.lake.connection import Lake, transaction
+from pipelines.lake.connection import Lake, lake_time, transaction
 from pipelines.lake.tables import MODEL_VERSIONS
 from pipelines.settings import Settings
 
@@ -113,4 +113,4 @@ def _write(settings: Settings, artifact_hash: str, artifact: bytes) -> None:
 
 
 def _plain(value: object) -> object:
-    return value.astimezone(UTC).replace(tzinfo=None) if isinstance(value, datetime) else value
+    return lake_time(value) if isinstance(value, datetime) else value

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import datetime, timedelta
 
 import duckdb
 import polars as pl
@@ -19,7 +18,7 @@ from models_ml.experiments import UPLIFT_TYPES, backtest_uplift
 from models_ml.reasons import NotComputable
 from models_ml.registry import Provenance, register
 from pipelines.errors import UserError
-from pipelines.lake.connection import Lake
+from pipelines.lake.connection import Lake, lake_time
 from pipelines.lake.publishing import current_version
 from pipelines.modeling.registry import Evaluation, Trained, store
 from pipelines.operations.queries import logged_step
@@ -30,6 +29,7 @@ UPLIFT_FEATURES = ("days_since_last_order", "orders_90d", "spend_90d", "deliveri
 MOST_USERS = 200_000
 """Users of campaigns that a model is trained and tested on at most."""
 MOST_CUSTOMERS = 50_000
+"""Customers whose orders a model of churn is trained and tested on at most."""
 
 _CHURN = ChurnWindows()
 _CHURN_MONTHS = 6
@@ -140,6 +140,5 @@ def _none(kind: str, as_of: datetime, reason: NotComputable) -> Trained:
 def _frame(connection: duckdb.DuckDBPyConnection, query: str, as_of: datetime, **instants: datetime) -> pl.DataFrame:
     """A query's rows, its instants in UTC."""
     parameters = {"as_of": as_of, **instants}
-    plain: dict[str, Any] = {name: each.astimezone(UTC).replace(tzinfo=None) for name, each in parameters.items()}
-    found = connection.execute(query, plain).pl()
+    found = connection.execute(query, {name: lake_time(each) for name, each in parameters.items()}).pl()
     return found.with_columns(pl.col(pl.Datetime).dt.replace_time_zone("UTC"))

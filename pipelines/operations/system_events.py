@@ -19,7 +19,7 @@ import duckdb
 
 from pipelines.errors import FREE_SPACE, WorkFailedError, is_disk_full
 from pipelines.ingestion.load import ingest_files
-from pipelines.lake.connection import Lake
+from pipelines.lake.connection import Lake, lake_time
 from pipelines.lake.publishing import Publication
 from pipelines.settings import Settings
 
@@ -102,7 +102,7 @@ def _refresh(connection: duckdb.DuckDBPyConnection, publication: Publication, se
                 select coalesce(max(as_of), timestamp '1970-01-01') from lake.ops.publish_log where as_of < $as_of
             )
         """,
-        {"as_of": _naive(publication.as_of), "own": _PREFIX},
+        {"as_of": lake_time(publication.as_of), "own": _PREFIX},
     ).fetchall()
     return SystemEvent(
         "data_refresh_completed",
@@ -112,7 +112,7 @@ def _refresh(connection: duckdb.DuckDBPyConnection, publication: Publication, se
             "data_source": "landing",
             "records_processed": records,
             "refresh_duration_seconds": round(seconds, 3),
-            "data_lag_seconds": newest and int((_naive(publication.as_of) - newest).total_seconds()),
+            "data_lag_seconds": newest and int((lake_time(publication.as_of) - newest).total_seconds()),
             "errors_encountered": errors,
         },
     )
@@ -121,7 +121,7 @@ def _refresh(connection: duckdb.DuckDBPyConnection, publication: Publication, se
 def _is_stored(connection: duckdb.DuckDBPyConnection, event: SystemEvent, publication: Publication) -> bool:
     found = connection.execute(
         "select 1 from lake.raw.events where event_date = $as_of::date and event_type = $kind and event_id = $id",
-        {"as_of": _naive(publication.as_of), "kind": event.event_type, "id": event.event_id},
+        {"as_of": lake_time(publication.as_of), "kind": event.event_type, "id": event.event_id},
     )
     return found.fetchone() is not None
 
@@ -136,7 +136,7 @@ def _metrics(connection: duckdb.DuckDBPyConnection, publication: Publication) ->
         where breakdown = 'overall' and period_kind = 'window' and as_of = $as_of
         group by metric_id order by metric_id
         """,
-        {"as_of": _naive(publication.as_of)},
+        {"as_of": lake_time(publication.as_of)},
     ).fetchall()
     for metric_id, windows, values, completeness in rows:
         by_window = dict(zip(windows, values, strict=True))
@@ -168,7 +168,7 @@ def _anomalies(connection: duckdb.DuckDBPyConnection, publication: Publication) 
         )
         order by event_date, anomaly_id
         """,
-        {"as_of": _naive(publication.as_of)},
+        {"as_of": lake_time(publication.as_of)},
     )
     names = [column[0] for column in cursor.description]
     for row in cursor.fetchall():
@@ -190,7 +190,3 @@ def _land(settings: Settings, as_of: datetime, events: list[SystemEvent]) -> Pat
             FREE_SPACE if is_disk_full(error) else "Make the folder writable.",
         ) from error
     return path
-
-
-def _naive(instant: datetime) -> datetime:
-    return instant.astimezone(UTC).replace(tzinfo=None)

@@ -107,46 +107,29 @@ select
 from {{ ref('attribution_revenue_daily') }}
 where breakdown_key <> 'unattributed' and event_date <= {{ as_of_date() }}
 union all
+{%- set periods = [
+    {'kind': 'window', 'label': 'newest', 'condition': 'is_newest', 'end': 'as_of', 'start': 'coalesce(tested_from, as_of)'},
+    {'kind': 'daily', 'label': 'day', 'condition': 'is_last_of_day', 'end': 'evaluated_at', 'start': 'evaluated_at'},
+] %}
 {% for breakdown, key, condition in [('model', 'model_kind', 'true'), ('overall', "'all'", "model_kind = 'uplift'")] %}
-    select
-        'model_auc' as metric_id,
-        '{{ breakdown }}' as breakdown,
-        {{ key }} as breakdown_key,
-        'window' as period_kind,
-        'newest' as window_label,
-        cast(coalesce(tested_from, as_of) as date) as period_start,
-        cast(as_of as date) as period_end,
-        auc as numerator,
-        cast(null as double) as denominator,
-        auc as value,
-        auc_null_reason as null_reason,
-        (auc_high - auc_low) / 2 as half_width,
-        as_of
-    from {{ ref('model_evaluations') }}
-    where is_newest and {{ condition }}
-    union all
-    -- Of a day the last training.
-    select
-        'model_auc' as metric_id,
-        '{{ breakdown }}' as breakdown,
-        {{ key }} as breakdown_key,
-        'daily' as period_kind,
-        'day' as window_label,
-        cast(evaluated_at as date) as period_start,
-        cast(evaluated_at as date) as period_end,
-        auc as numerator,
-        cast(null as double) as denominator,
-        auc as value,
-        auc_null_reason as null_reason,
-        (auc_high - auc_low) / 2 as half_width,
-        as_of
-    from (
+    {%- set is_last = loop.last %}
+    {%- for period in periods %}
         select
-            *,
-            row_number() over (partition by model_kind, cast(evaluated_at as date) order by evaluated_at desc) as place
+            'model_auc' as metric_id,
+            '{{ breakdown }}' as breakdown,
+            {{ key }} as breakdown_key,
+            '{{ period.kind }}' as period_kind,
+            '{{ period.label }}' as window_label,
+            cast({{ period.start }} as date) as period_start,
+            cast({{ period.end }} as date) as period_end,
+            auc as numerator,
+            cast(null as double) as denominator,
+            auc as value,
+            auc_null_reason as null_reason,
+            (auc_high - auc_low) / 2 as half_width,
+            as_of
         from {{ ref('model_evaluations') }}
-        where evaluated_at is not null and {{ condition }}
-    ) as trainings
-    where place = 1
-    {{ 'union all' if not loop.last }}
+        where {{ period.condition }} and {{ condition }}
+        {{ 'union all' if not (is_last and loop.last) }}
+    {% endfor %}
 {% endfor %}

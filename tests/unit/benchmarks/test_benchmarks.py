@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks import report
-from benchmarks.homes import Home, Scratch
-from benchmarks.jobs import floor
+from benchmarks.homes import Day, Home, Scratch
+from benchmarks.jobs import floor, simulate
 from benchmarks.process import run_python
 from benchmarks.results import Record, Result, Target, figure, read_record, write_record
 from benchmarks.typical import typical_queries
@@ -29,6 +29,16 @@ RECORD = Record(
     machine={"cores": "2"},
     versions={"python": "3.11"},
 )
+
+
+@pytest.mark.parametrize(
+    ("day", "files", "campaigns"), [(Day(300, 50), 1, 24), (Day(300, 50, days=3, campaigns=8), 3, 8)]
+)
+def test_as_many_days_are_simulated_as_their_name_says(tmp_path: Path, day: Day, files: int, campaigns: int) -> None:
+    simulate(out=str(tmp_path), **day.inputs)
+    assert len(list(tmp_path.glob("events-*.jsonl"))) == files
+    assert len((tmp_path / "campaigns.csv").read_text().splitlines()) == 1 + campaigns
+    assert day.name != Day(300, 50, days=2, campaigns=8).name
 
 
 def test_a_figure_sums_up_its_samples() -> None:

@@ -10,7 +10,8 @@ with kinds as (
 evaluations as (
     select
         *,
-        row_number() over (partition by kind order by as_of desc) as age
+        row_number() over (partition by kind order by as_of desc) as age,
+        row_number() over (partition by kind, cast(as_of as date) order by as_of desc) as age_of_day
     from {{ source('models', 'model_evaluations') }}
     where as_of <= {{ as_of() }}
 )
@@ -19,6 +20,7 @@ select
     kinds.kind as model_kind,
     evaluations.as_of as evaluated_at,
     coalesce(evaluations.age = 1, true) as is_newest,
+    coalesce(evaluations.age_of_day = 1, false) as is_last_of_day,
     evaluations.model_id,
     evaluations.tested_from,
     evaluations.tested_until,
