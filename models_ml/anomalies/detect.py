@@ -8,7 +8,7 @@ from datetime import date
 import polars as pl
 
 from models_ml.anomalies.founding import drop, three_sigma, zero
-from models_ml.anomalies.judgment import Detector, Judgment
+from models_ml.anomalies.judgment import Detector, Judgment, frame_of
 from models_ml.anomalies.seasonal import seasonal_residual
 from models_ml.series import DailySeries
 
@@ -25,7 +25,7 @@ def judge(
     incidents: Mapping[str, Collection[date]] | None = None,
     detectors: Collection[Detector] = tuple(Detector),
 ) -> pl.DataFrame:
-    """Every detector's word on every day of every series: the rows of :meth:`Judgment.to_frame` with their ``series``.
+    """Every detector's word on every day of every series: the rows of :func:`frame_of` with their ``series``.
 
     ``incidents``: days by series that are confirmed to be out of the ordinary; they are judged, but no baseline has
     them. ``judge(series_by(frame)).filter("is_anomaly")`` are the anomalies.
@@ -35,9 +35,7 @@ def judge(
     if not series or not detectors:
         raise ValueError(f"there are {len(series)} series and {len(detectors)} detectors; give at least one of each.")
     known = incidents or {}
-    return pl.concat(
-        FUNCTIONS[detector](each, known.get(name, ())).to_frame().select(pl.lit(name).alias("series"), pl.all())
-        for name, each in series.items()
-        for detector in Detector
-        if detector in detectors
-    )
+    used = [detector for detector in Detector if detector in detectors]
+    judgments = [FUNCTIONS[detector](each, known.get(name, ())) for name, each in series.items() for detector in used]
+    names = pl.DataFrame({"series": list(series), "days": [len(used) * len(each) for each in series.values()]})
+    return names.select(pl.col("series").repeat_by("days").explode()).hstack(frame_of(judgments))

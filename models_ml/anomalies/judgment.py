@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -53,39 +54,47 @@ class Judgment:
     reasons: tuple[Reason | None, ...]
 
     def to_frame(self) -> pl.DataFrame:
-        """One row per day: ``date, detector, judged, value, expected, deviation_percent, score, is_anomaly, kind, reason``.
+        """One row per day, as :func:`frame_of` has them."""
+        return frame_of([self])
 
-        What could not be judged has nulls and its reason. ``kind`` is null for days that are no anomaly.
-        """
-        days = pl.date_range(self.series.start, self.series.end, eager=True)
-        kind = (
-            pl.when(pl.col("value") > pl.col("expected"))
-            .then(pl.lit(str(Kind.SPIKE)))
-            .when(pl.col("value") == 0)
-            .then(pl.lit(str(Kind.ZERO_VALUE)))
-            .otherwise(pl.lit(str(Kind.DROP)))
-        )
-        percent = (pl.col("value") / pl.col("expected") - 1) * 100
-        return pl.DataFrame(
-            {
-                "date": days,
-                "judged": np.where(self.weekly, "week", "day"),
-                "value": self.values,
-                "expected": pl.Series(self.expected).fill_nan(None),
-                "score": pl.Series(self.scores).fill_nan(None),
-                "is_anomaly": self.alerts,
-                "reason": [None if reason is None else str(reason) for reason in self.reasons],
-            },
-            schema_overrides={"reason": pl.String},
-        ).select(
-            "date",
-            pl.lit(str(self.detector)).alias("detector"),
-            "judged",
-            "value",
-            "expected",
-            pl.when(pl.col("expected") > 0).then(percent).alias("deviation_percent"),
-            "score",
-            "is_anomaly",
-            pl.when("is_anomaly").then(kind).alias("kind"),
-            "reason",
-        )
+
+def frame_of(judgments: Sequence[Judgment]) -> pl.DataFrame:
+    """One row per judgment and day, in their order.
+
+    Columns: ``date, detector, judged, value, expected, deviation_percent, score, is_anomaly, kind, reason``. What could
+    not be judged has nulls and its reason. ``kind`` is null for days that are no anomaly.
+    """
+    kind = (
+        pl.when(pl.col("value") > pl.col("expected"))
+        .then(pl.lit(str(Kind.SPIKE)))
+        .when(pl.col("value") == 0)
+        .then(pl.lit(str(Kind.ZERO_VALUE)))
+        .otherwise(pl.lit(str(Kind.DROP)))
+    )
+    percent = (pl.col("value") / pl.col("expected") - 1) * 100
+    lengths = [len(each.series) for each in judgments]
+    days = [np.datetime64(each.series.start) + np.arange(len(each.series)) for each in judgments]
+    return pl.DataFrame(
+        {
+            "date": np.concatenate(days),
+            "detector": np.repeat([str(each.detector) for each in judgments], lengths),
+            "judged": np.where(np.concatenate([each.weekly for each in judgments]), "week", "day"),
+            "value": np.concatenate([each.values for each in judgments]),
+            "expected": np.concatenate([each.expected for each in judgments]),
+            "score": np.concatenate([each.scores for each in judgments]),
+            "is_anomaly": np.concatenate([each.alerts for each in judgments]),
+            "reason": [None if reason is None else str(reason) for each in judgments for reason in each.reasons],
+        },
+        schema_overrides={"reason": pl.String},
+    ).select(
+        "date",
+        "detector",
+        "judged",
+        "value",
+        pl.col("expected").fill_nan(None),
+        pl.when(pl.col("expected") > 0).then(percent).fill_nan(None).alias("deviation_percent"),
+        pl.col("score").fill_nan(None),
+        "is_anomaly",
+        pl.when("is_anomaly").then(kind).alias("kind"),
+        "reason",
+    )

@@ -18,6 +18,9 @@ LARGEST_SPELLED_OUT = 16
 
 _MOST_SUBSETS_AT_ONCE = 1 << 21
 
+_SIEVE_BITS = 20
+"""Subsets of whose first bits no set has the like are not looked up; a table for so many bits fits a cache."""
+
 
 @dataclass(frozen=True)
 class ObservedSets:
@@ -101,9 +104,16 @@ def _looked_up(sets: ObservedSets, earning: Integers, wholes: Integers, size: in
     for column in members.T:
         subsets = np.concatenate([subsets, subsets ^ sets.hashes[:, column, None]], axis=2)
     keys, known = subsets.reshape(2, -1), sets.keys[:, earning]
-    place = np.minimum(np.searchsorted(known[0], keys[0]), len(earning) - 1)
-    found = np.flatnonzero((known[:, place] == keys).all(axis=0))
-    return wholes[found >> size], earning[place[found]]
+    sieve = np.zeros(1 << _SIEVE_BITS, dtype=np.bool_)
+    sieve[_first_bits(known[0])] = True
+    candidates = np.flatnonzero(sieve[_first_bits(keys[0])])
+    place = np.minimum(np.searchsorted(known[0], keys[0, candidates]), len(earning) - 1)
+    found = (known[:, place] == keys[:, candidates]).all(axis=0)
+    return wholes[candidates[found] >> size], earning[place[found]]
+
+
+def _first_bits(keys: Keys) -> Keys:
+    return keys >> np.uint64(64 - _SIEVE_BITS)
 
 
 def _held_against(sets: ObservedSets, earning: Integers, whole: int) -> tuple[Integers, Integers]:

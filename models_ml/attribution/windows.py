@@ -31,25 +31,31 @@ _CENTS = 4
 def credit_windows(paths: pl.DataFrame) -> pl.DataFrame:
     """Markov (order 1) and Shapley credit of the channels of weighted unique paths, in each breakdown and window.
 
-    ``paths``: ``breakdown, window_label, path`` (list of channels), ``conversions``, ``revenue``, ``unconverted`` and
-    ``missing_rate`` (conversions without a known revenue). One row per breakdown, window, channel and model: its
-    ``orders`` and ``revenue``, to four decimals so that they sum exactly to that of the paths. Where an amount is
-    unknown, revenue is null with the reason ``missing_rate``; where a model gives no credit, both, with its reason.
+    ``paths``: ``breakdown``, ``window_labels`` (list of the windows that hold these journeys), ``path`` (list of channels),
+    ``conversions``, ``revenue``, ``unconverted`` and ``missing_rate`` (conversions without a known revenue). One row per
+    breakdown, window, channel and model: its ``orders`` and ``revenue``, to four decimals so that they sum exactly to
+    that of the paths. Where an amount is unknown, revenue is null with the reason ``missing_rate``; where a model gives
+    no credit, both, with its reason.
 
     Raises ValueError for missing columns and what :class:`Paths` refuses.
     """
-    require_columns("paths", paths, ("breakdown", "window_label", "path", "missing_rate"))
-    ordered = paths.sort("breakdown", "window_label", "path")  # sums of floats depend on their order
-    rows = [row for part in ordered.partition_by("breakdown", "window_label") for row in _rows(part)]
+    require_columns("paths", paths, ("breakdown", "window_labels", "path", "missing_rate"))
+    ordered = paths.sort("breakdown", "path", "window_labels")  # sums of floats depend on their order
+    rows = [
+        row
+        for part in ordered.partition_by("breakdown")
+        for label in part["window_labels"].explode().unique().sort()
+        for row in _rows(part.filter(pl.col("window_labels").list.contains(label)), label)
+    ]
     return pl.DataFrame(rows, schema=_SCHEMA, orient="row")
 
 
-def _rows(frame: pl.DataFrame) -> Iterator[dict[str, Any]]:
+def _rows(frame: pl.DataFrame, window_label: str) -> Iterator[dict[str, Any]]:
     paths = Paths.from_frame(frame)
     is_known = not frame["missing_rate"].sum()
     for name, model in _MODELS.items():
         credit = model(paths)
-        common = {**frame.select("breakdown", "window_label").row(0, named=True), "model": str(name)}
+        common = {"breakdown": frame["breakdown"][0], "window_label": window_label, "model": str(name)}
         if isinstance(credit, NotComputable):
             for channel in paths.channels:
                 yield {**common, "breakdown_key": channel, "null_reason": str(credit.reason)}
