@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 import duckdb
 import great_expectations as gx
@@ -30,6 +30,26 @@ from quality.checks import (
     show_row,
     shown_rows,
 )
+
+_COUNT = "rows_found"
+"""The column in which every row of a check's query says how many there are."""
+
+
+_UnexpectedRows: Any = gxe.__dict__["UnexpectedRowsExpectation"]
+
+
+class CountedRows(_UnexpectedRows):  # type: ignore[misc]
+    """Rows that should not be, by a query that is run once: its own column tells how many it found.
+
+    The class beneath counts the rows by running the query a second time.
+    """
+
+    metric_dependencies: ClassVar[tuple[str, ...]] = ("unexpected_rows_query.table",)
+
+    def _validate(self, metrics: dict[str, Any], *_: Any, **__: Any) -> dict[str, Any]:
+        rows = metrics["unexpected_rows_query.table"]
+        count = int(rows[0][_COUNT]) if rows else 0
+        return {"success": count == 0, "result": {"observed_value": count, "details": {"unexpected_rows": rows}}}
 
 
 def run_suites(
@@ -123,7 +143,9 @@ def _expectation(check: RowsCheck | ColumnCheck) -> Any:
     common = {"severity": severity, "description": check.description, "meta": {"check": check.name}}
     if isinstance(check, RowsCheck):
         query = shown_rows(check.query.replace("{", "{{").replace("}", "}}"), "{batch}")
-        return gxe.__dict__["UnexpectedRowsExpectation"](unexpected_rows_query=f"{query} order by all", **common)
+        return CountedRows(
+            unexpected_rows_query=f"select *, count(*) over () as {_COUNT} from ({query}) order by all", **common
+        )
     return gxe.__dict__[check.expectation](**check.arguments, **common)
 
 
@@ -132,7 +154,11 @@ def _translated(suite: Suite, check: RowsCheck | ColumnCheck, outcome: Mapping[s
     if not found:
         return failed_to_run(suite, check, _exception_message(outcome["exception_info"]))
     if isinstance(check, RowsCheck):
-        return rows_result(suite, check, int(found["observed_value"]), found["details"]["unexpected_rows"])
+        rows = (
+            {name: value for name, value in row.items() if name != _COUNT}
+            for row in found["details"]["unexpected_rows"]
+        )
+        return rows_result(suite, check, int(found["observed_value"]), rows)
     return CheckResult(
         suite.table,
         check.name,
