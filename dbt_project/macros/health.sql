@@ -63,3 +63,18 @@
 {% macro schema_reasons() %}
     {{ return(['malformed_json', 'missing_id', 'unknown_event_type', 'schema_violation', 'line_too_long']) }}
 {% endmacro %}
+
+
+{#- A whole number rounded up to its first three digits. -#}
+{% macro rounded_up_to_three_digits(number) -%}
+    {%- set step -%}
+        case
+            when abs({{ number }}) < 1000 then 1
+            {%- for digits in range(4, 16) %}
+            when abs({{ number }}) < {{ 10 ** digits }} then {{ 10 ** (digits - 3) }}
+            {%- endfor %}
+            else {{ 10 ** 13 }}
+        end
+    {%- endset -%}
+    cast(ceil({{ number }} / {{ step }}) * {{ step }} as bigint)
+{%- endmacro %}

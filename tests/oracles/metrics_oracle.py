@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date, datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal, localcontext
 
 from tests.oracles.facts import Fact, Facts, facts_of
 from tests.oracles.holdouts_oracle import Money, arms_of, effects, groups_of
@@ -214,10 +214,17 @@ class MetricsOracle:
         return found
 
     def _freshness(self) -> Iterator[tuple[Key, MetricValue]]:
-        """22: the 95th percentile of the lag of each day's events, over all of them and by type; not windowed."""
-        for (event_type, day), found in freshness(self.events).items():
+        """22: the 95th percentile of the lag of the events of days and windows, over all of them and by type."""
+        days = freshness(self.events)
+        for (event_type, day), found in days.items():
             breakdown = "overall" if event_type == "all" else "event_type"
             yield ("data_freshness_minutes", breakdown, event_type, "daily", "day", day), MetricValue(found.p95_minutes)
+        for event_type in {event_type for event_type, day in days if day <= self.as_of.date()}:
+            breakdown = "overall" if event_type == "all" else "event_type"
+            events = [event for event in self.events if event_type in ("all", event.event_type)]
+            for period in windows(self.as_of):
+                key = "data_freshness_minutes", breakdown, event_type, period.kind, period.label, period.end
+                yield key, window_freshness(events, period)
 
     def _budgets(self, facts: _Grouped) -> Iterator[tuple[Key, MetricValue]]:
         """7: spend to date ÷ budget of the active and completed campaigns, in percent; not windowed."""
@@ -279,6 +286,26 @@ def freshness(events: Iterable[StoredEvent]) -> dict[tuple[str, date], Freshness
         late, newest = sum(event.late for event in group), max(event.timestamp for event in group)
         found[key] = Freshness(len(group), late, percentile(lags, 0.95), max(lags), newest)
     return found
+
+
+def window_freshness(events: Iterable[StoredEvent], period: Period) -> MetricValue:
+    """22 of a window: of more than a day by lags rounded up to three digits, at most 1 % above the true percentile."""
+    lags = [event.ingested_at - event.timestamp for event in events if event.timestamp.date() in period]
+    if not lags:
+        return MetricValue(None, null_reason="no_events")
+    exact = percentile([lag / timedelta(minutes=1) for lag in lags], 0.95)
+    if period.start == period.end:
+        return MetricValue(exact)
+    rounded = percentile([_up_to_three_digits(lag) / timedelta(minutes=1) for lag in lags], 0.95)
+    assert exact <= rounded + 1e-9
+    assert rounded - exact <= 0.01 * max(abs(exact), abs(rounded)) + 1e-9
+    return MetricValue(min(rounded, max(lags) / timedelta(minutes=1)))
+
+
+def _up_to_three_digits(lag: timedelta) -> timedelta:
+    microseconds = Decimal(lag // timedelta(microseconds=1))
+    with localcontext(prec=3, rounding=ROUND_CEILING):
+        return timedelta(microseconds=int(+microseconds))
 
 
 def percentile(values: Iterable[float], share: float) -> float:

@@ -55,6 +55,22 @@ select
     as_of
 from {{ ref('int_cohort_retention') }}
 union all
+select
+    'data_freshness_minutes' as metric_id,
+    case when event_type = 'all' then 'overall' else 'event_type' end as breakdown,
+    event_type as breakdown_key,
+    'window' as period_kind,
+    window_label,
+    period_start,
+    period_end,
+    p95_lag_minutes as numerator,
+    cast(null as double) as denominator,
+    p95_lag_minutes as value,
+    null_reason,
+    cast(null as double) as half_width,
+    as_of
+from {{ ref('data_freshness_windows') }}
+union all
 {% for metric, parts in metrics.items() %}
     select
         '{{ metric }}' as metric_id,

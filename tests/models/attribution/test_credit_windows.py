@@ -46,7 +46,9 @@ def test_journeys_of_one_path_may_stand_in_several_rows() -> None:
     doubled = pl.col("conversions", "revenue", "unconverted") * pl.when(pl.col("path") == ["b"]).then(2).otherwise(1)
     expected = credit_windows(paths().with_columns(doubled)).filter(window_label="30d")
     assert_frame_equal(credit_windows(whole).filter(window_label="30d"), expected)
-    assert_frame_equal(credit_windows(whole).filter(window_label="7d"), credit_windows(paths()).filter(window_label="7d"))
+    assert_frame_equal(
+        credit_windows(whole).filter(window_label="7d"), credit_windows(paths()).filter(window_label="7d")
+    )
 
 
 def test_the_order_of_the_rows_changes_nothing() -> None:
