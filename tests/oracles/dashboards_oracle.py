@@ -220,7 +220,8 @@ class DashboardsOracle:
         for event in sorted(self.events, key=lambda event: event.timestamp, reverse=True):
             about = event.properties
             if event.event_type == "anomaly_detected":
-                found["anomaly", about["anomaly_id"]] = ("open",)
+                is_stale = event.timestamp + timedelta(days=7) <= self.as_of
+                found["anomaly", about["anomaly_id"]] = ("expired" if is_stale else "open",)
             elif event.event_type == "user_action_recommended":
                 expires = about.get("expiration_time")
                 stale = expires is not None and datetime.fromisoformat(str(expires)) <= self.as_of

@@ -108,7 +108,7 @@ def _day(key: tuple[str, date], known: Mapping[tuple[str, date], Freshness], now
         own.p95_minutes,
         own.max_minutes,
         own.newest,
-        None if now is None else (now - own.newest) / timedelta(minutes=1),
+        None if now is None else max(0.0, (now - own.newest) / timedelta(minutes=1)),
         expected,
         None if expected is None else min(100.0, 100 * own.events / expected),
     )

@@ -100,8 +100,10 @@ def watched_crowd() -> World:
         world.event("user_action_recommended", "system", at, **card, **(stated if number else {}))
         flagged = {"anomaly_id": id_of("flag", number), "metric_id": "roas", "anomaly_type": "drop"}
         severity = "critical" if number % 2 else "info"
+        world.into(len(world.loads) - 1)
         for later in (0, 1):
-            world.event("anomaly_detected", "system", at + hours(later), anomaly_severity=severity, **flagged)
+            told_at = world.as_of - timedelta(days=number + 2) + hours(later)
+            world.event("anomaly_detected", "system", told_at, anomaly_severity=severity, **flagged)
     moved = {"reallocation_id": id_of("move"), "from_campaign_id": id_of("campaign-1"), "amount": 5, "currency": "EUR"}
     moved |= {"to_campaign_id": id_of("campaign-2"), "ai_recommendation_id": id_of("card", 1)}
     world.event("budget_reallocated", "marketer-1", FIRST_DAY, **moved)

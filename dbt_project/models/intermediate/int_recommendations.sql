@@ -1,6 +1,6 @@
 {{ config(materialized='view') }}
 
--- What the platform's own events ask marketers to look at: recommended actions and flagged anomalies.
+-- What the platform's own events ask marketers to look at: recommended actions, and flagged anomalies for a week.
 select
     event_id,
     occurred_at,
@@ -34,5 +34,5 @@ select
     expected_value,
     actual_value,
     percentage_deviation as deviation_percent,
-    cast(null as timestamp) as expires_at
+    {{ plus_seconds('occurred_at', 7 * 24 * 3600) }} as expires_at
 from {{ ref('stg_anomaly_detected') }}

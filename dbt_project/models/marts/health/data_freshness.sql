@@ -37,7 +37,7 @@ final as (
         volumes.newest_event_at,
         case
             when volumes.event_date = max(volumes.event_date) over (partition by volumes.event_type)
-                then 60 * {{ hours_between('volumes.newest_event_at', as_of()) }}
+                then greatest(0.0, 60 * {{ hours_between('volumes.newest_event_at', as_of()) }})
         end as minutes_since_newest,
         expectations.expected_events,
         -- Where nothing can be expected nothing is complete either: least alone would pass the null over.
