@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Literal
 
 import duckdb
 
-from pipelines.lake.connection import Lake, transaction
+from pipelines.lake.connection import Lake, lake_time, transaction
 from pipelines.operations.queries import logged_step
 from quality.checks import CheckResult, Suite, run_real_time_checks
 from quality.data_docs import write_data_docs
@@ -87,6 +87,27 @@ def failing_checks(connection: duckdb.DuckDBPyConnection) -> tuple[CheckResult, 
     return tuple(result for result in _latest_results(connection) if result.blocks)
 
 
+def forget_superseded_results(connection: duckdb.DuckDBPyConnection, older_than: datetime) -> int:
+    """Delete old results that the present ones no longer rest on; returns how many.
+
+    Of every check the latest stays, and so does all that the last full audit found.
+    """
+    deleted = connection.execute(
+        """
+        delete from lake.ops.quality_results
+        where as_of < $older_than::timestamp
+            and audit_id < (select coalesce(max(audit_id), 0) from lake.ops.quality_results where scope = 'full')
+            and (origin, table_name, check_name, audit_id) not in (
+                select origin, table_name, check_name, max(audit_id)
+                from lake.ops.quality_results
+                group by origin, table_name, check_name
+            )
+        """,
+        {"older_than": lake_time(older_than)},
+    ).fetchone()
+    return int(deleted[0]) if deleted else 0
+
+
 def _judge(
     connection: duckdb.DuckDBPyConnection, suites: Sequence[Suite], scope: Scope, as_of: datetime
 ) -> tuple[CheckResult, ...]:
@@ -153,7 +174,7 @@ def _record(
                 "run_id": run_id,
                 "scope": scope,
                 "version": version,
-                "as_of": as_of.astimezone(UTC).replace(tzinfo=None),
+                "as_of": lake_time(as_of),
             },
         )
     return audit_id

@@ -18,6 +18,7 @@ from pathlib import Path
 import duckdb
 
 from pipelines.errors import WorkFailedError
+from pipelines.lake.audit import forget_superseded_results
 from pipelines.lake.connection import Lake
 from pipelines.lake.pinning import METADATA
 from pipelines.lake.publishing import pinned_versions
@@ -60,6 +61,7 @@ class MaintenanceReport:
     spill_folders_deleted: int
     archive_files_deleted: int
     archive_bytes_deleted: int
+    check_results_deleted: int
     catalog_bytes_before: int
     catalog_bytes_after: int
     seconds: float
@@ -79,6 +81,7 @@ def maintain(lake: Lake, as_of: datetime, *, at_once: bool = False) -> Maintenan
         with lake.writer() as connection:
             before = _footprint(connection)
             pinned = pinned_versions(connection)
+            results = forget_superseded_results(connection, as_of - timedelta(days=settings.archive_retention_days))
             expired = _expire(connection, pinned, as_of - timedelta(days=settings.snapshot_retention_days))
             _rewrite(connection)
             connection.execute("call ducklake_merge_adjacent_files('lake')")
@@ -104,6 +107,7 @@ def maintain(lake: Lake, as_of: datetime, *, at_once: bool = False) -> Maintenan
             spill_folders_deleted=spills,
             archive_files_deleted=len(archived),
             archive_bytes_deleted=sum(archived),
+            check_results_deleted=results,
             catalog_bytes_before=catalog_before,
             catalog_bytes_after=_catalog_bytes(lake),
             seconds=time.perf_counter() - begin,

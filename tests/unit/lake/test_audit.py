@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 
 from pipelines.errors import WorkFailedError
-from pipelines.lake.audit import Audit, Scope, audit
+from pipelines.lake.audit import Audit, Scope, audit, failing_checks, forget_superseded_results
 from pipelines.lake.connection import Lake
 from pipelines.lake.publishing import publish, status
 from quality.checks import CheckResult, RowsCheck, Suite
@@ -103,6 +104,20 @@ def test_a_check_that_no_longer_exists_blocks_nothing(lake: Lake, marts: Marts) 
         "all tests of the table ran, and it was not among them"
     )
     assert not judge(lake, version, "real_time").standing
+
+
+def test_old_results_go_once_later_ones_have_taken_their_place(lake: Lake, marts: Marts) -> None:
+    version, days = marts(1), [AT + timedelta(days=number) for number in range(3)]
+    failed = CheckResult("marts.beta", "unique_i", "critical", False, "3 rows", 3)
+    for at, scope, built in ((days[0], "full", [failed]), (days[1], "full", []), (days[2], "real_time", [])):
+        audit(lake, as_of=at, run_id="r", version=version, scope=scope, build_results=built, suites=[ALPHA])  # type: ignore[arg-type]
+    with lake.writer() as connection:
+        before = failing_checks(connection)
+        assert forget_superseded_results(connection, days[0]) == 0, "nothing is as old"
+        assert forget_superseded_results(connection, days[2] + timedelta(days=9)) == 3, "of the first audit"
+        kept = connection.execute("select audit_id, count(*) from lake.ops.quality_results group by all order by 1")
+        assert kept.fetchall() == [(1, 1), (2, 3), (3, 2)], "what failed then, the last full audit, and later ones"
+        assert failing_checks(connection) == before == (failed,)
 
 
 def test_the_tests_of_the_build_count_alike(lake: Lake, marts: Marts) -> None:
