@@ -102,9 +102,12 @@ def _copy(cache: Path, target: Path) -> None:
     """Copy a cache where there is one and its copy may be written; without it everything is parsed."""
     unfinished = target.with_name(f"{target.name}.{os.getpid()}")
     with suppress(OSError):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(cache, unfinished)
-        unfinished.replace(target)
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(cache, unfinished)
+            unfinished.replace(target)
+        finally:
+            unfinished.unlink(missing_ok=True)  # what a full disk left of it
 
 
 def _listener(on_progress: Callable[[Progress], None] | None, errors: list[str]) -> Callable[[Any], None]:
