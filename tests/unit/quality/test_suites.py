@@ -103,6 +103,7 @@ WRONG = [
     ("marts.attribution_revenue_daily", "update lake.{table} set linear_orders = linear_orders + 1 where breakdown = 'platform'", "every_day_is_credited_to_its_orders"),
     ("marts.attribution_revenue_daily", "update lake.{table} set spread_percent = spread_percent + 1", "agrees_with_metric_values"),
     ("marts.data_freshness", "update lake.{table} set events = events + 1 where event_type = 'all'", "counts_every_event"),
+    ("marts.data_freshness_windows", "update lake.{table} set max_lag_minutes = max_lag_minutes + 1 where window_label = '30d'", "holds_the_events_of_its_days"),
     ("marts.service_uptime", "update lake.{table} set probes = probes + 1 where period_kind = 'daily' and breakdown = 'overall'", "has_every_probe"),
     ("marts.service_uptime", "delete from lake.{table} where breakdown = 'service' and period_kind = 'window'", "services_sum_to_the_whole"),
     ("marts.service_uptime", "update lake.{table} set uptime_percent = 99.9", "agrees_with_metric_values"),

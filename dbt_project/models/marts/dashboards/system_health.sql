@@ -28,7 +28,10 @@
         'cost_per_query': [none, none],
     },
 } -%}
-{%- set metrics = ['data_freshness_minutes', 'model_auc', 'uptime_percent', 'cost_per_query'] -%}
+{#- Metrics among them, and the period of each that is shown. -#}
+{%- set metrics = {
+    'data_freshness_minutes': 'day', 'model_auc': 'newest', 'uptime_percent': '24h', 'cost_per_query': '30d',
+} -%}
 {%- set numbers = namespace(item=0) %}
 
 with items as (
@@ -65,7 +68,10 @@ latest_values as (
             order by case when breakdown = 'overall' then 0 else 1 end, period_end desc, breakdown_key asc
         ) as place
     from {{ ref('metric_values') }}
-    where metric_id in ({{ "'" ~ metrics | join("', '") ~ "'" }})
+    where
+        {%- for metric, period in metrics.items() %}
+            {{ 'or ' if not loop.first }}(metric_id = '{{ metric }}' and window_label = '{{ period }}')
+        {%- endfor %}
 ),
 
 measured as (
