@@ -62,7 +62,7 @@ with
         where
             {{ of_users }}
             {% if column is not none and not loads.rebuild %}
-                and ({{ breakdown_key('counted.' ~ column) }}, counted.user_id) in (
+                and ({{ breakdown_key(column) }}, user_id) in (
                     select
                         {{ breakdown_key('changed.' ~ column) }},
                         changed.user_id

@@ -1,9 +1,9 @@
 {{ config(incremental_strategy='whole') }}
 
 with groups as (
-    select distinct volumes.event_type
-    from {{ ref('int_daily_volumes') }} as volumes
-    where volumes.event_date <= {{ as_of_date() }}
+    select distinct event_type
+    from {{ ref('int_daily_volumes') }}
+    where event_date <= {{ as_of_date() }}
 ),
 
 volumes as (
@@ -27,20 +27,25 @@ volumes as (
     group by groups.event_type, windows.window_label, windows.period_start, windows.period_end
 ),
 
-lags as (
+lags_of_windows as (
     select
-        coalesce(lags.event_type, 'all') as event_type,
+        lags.event_type,
         windows.window_label,
         cast(lags.lag_microseconds as double) / 1000000 as lag_seconds,
-        sum(lags.events) as events
+        lags.events
     from {{ ref('int_event_lags') }} as lags
     inner join {{ ref('int_windows') }} as windows
         on lags.event_date >= windows.period_start and lags.event_date <= windows.period_end
-    group by
-        grouping sets ( -- noqa: PRS
-            (lags.event_type, windows.window_label, lags.lag_microseconds),
-            (windows.window_label, lags.lag_microseconds)
-        )
+),
+
+lags as (
+    select
+        coalesce(event_type, 'all') as event_type,
+        window_label,
+        lag_seconds,
+        sum(events) as events
+    from lags_of_windows
+    group by grouping sets ((event_type, window_label, lag_seconds), (window_label, lag_seconds)) -- noqa: PRS
 ),
 
 counted as (
@@ -78,7 +83,8 @@ select
     volumes.period_end,
     cast(volumes.events as bigint) as events,
     cast(volumes.late_events as bigint) as late_events,
-    least(coalesce(volumes.p95_of_the_day, percentiles.p95_lag_seconds), volumes.max_lag_seconds) / 60 as p95_lag_minutes,
+    least(coalesce(volumes.p95_of_the_day, percentiles.p95_lag_seconds), volumes.max_lag_seconds) / 60
+        as p95_lag_minutes,
     volumes.max_lag_seconds / 60 as max_lag_minutes,
     case when volumes.events = 0 then 'no_events' end as null_reason,
     volumes.newest_event_at,
