@@ -18,6 +18,7 @@ from great_expectations.data_context.types.base import ProgressBarsConfig
 from sqlalchemy.pool import NullPool
 
 from quality.checks import (
+    COUNT,
     SAMPLE_ROWS,
     CheckResult,
     ColumnCheck,
@@ -29,11 +30,8 @@ from quality.checks import (
     rows_result,
     show_row,
     shown_rows,
+    with_count,
 )
-
-_COUNT = "rows_found"
-"""The column in which every row of a check's query says how many there are."""
-
 
 _UnexpectedRows: Any = gxe.__dict__["UnexpectedRowsExpectation"]
 
@@ -48,7 +46,7 @@ class CountedRows(_UnexpectedRows):  # type: ignore[misc]
 
     def _validate(self, metrics: dict[str, Any], *_: Any, **__: Any) -> dict[str, Any]:
         rows = metrics["unexpected_rows_query.table"]
-        count = int(rows[0][_COUNT]) if rows else 0
+        count = int(rows[0][COUNT]) if rows else 0
         return {"success": count == 0, "result": {"observed_value": count, "details": {"unexpected_rows": rows}}}
 
 
@@ -143,9 +141,7 @@ def _expectation(check: RowsCheck | ColumnCheck) -> Any:
     common = {"severity": severity, "description": check.description, "meta": {"check": check.name}}
     if isinstance(check, RowsCheck):
         query = shown_rows(check.query.replace("{", "{{").replace("}", "}}"), "{batch}")
-        return CountedRows(
-            unexpected_rows_query=f"select *, count(*) over () as {_COUNT} from ({query}) order by all", **common
-        )
+        return CountedRows(unexpected_rows_query=with_count(query), **common)
     return gxe.__dict__[check.expectation](**check.arguments, **common)
 
 
@@ -155,8 +151,7 @@ def _translated(suite: Suite, check: RowsCheck | ColumnCheck, outcome: Mapping[s
         return failed_to_run(suite, check, _exception_message(outcome["exception_info"]))
     if isinstance(check, RowsCheck):
         rows = (
-            {name: value for name, value in row.items() if name != _COUNT}
-            for row in found["details"]["unexpected_rows"]
+            {name: value for name, value in row.items() if name != COUNT} for row in found["details"]["unexpected_rows"]
         )
         return rows_result(suite, check, int(found["observed_value"]), rows)
     return CheckResult(

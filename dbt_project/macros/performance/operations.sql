@@ -69,7 +69,7 @@
 
         select
             cast(day as varchar) as day,
-            cast(least(min(day) over (), {{ plus_days(as_of_date(), -days_back) }}) as varchar) as first_day
+            cast(least((select min(day) from changed), {{ plus_days(as_of_date(), -days_back) }}) as varchar) as first_day
         from changed
         order by day
     {%- endset -%}

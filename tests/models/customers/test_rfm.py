@@ -30,7 +30,7 @@ def cut_points(frame: pl.DataFrame) -> RfmCutPoints:
 def test_scores_are_quintiles_of_the_percent_rank_in_sql(rows: list[tuple[int, int, float]]) -> None:
     frame = customers(rows)
     # Whole-number arithmetic: a place times five over the places, cut to a whole number.
-    score = "1 + least(4, (5 * (rank() over (order by {}) - 1)) // greatest(count(*) over () - 1, 1))"
+    score = "1 + least(4, (5 * (rank() over (order by {}) - 1)) // greatest((select count(*) from frame) - 1, 1))"
     asked = duckdb.sql(
         f"select {score.format('recency_days desc')}, {score.format('frequency')}, {score.format('monetary')} from frame "
         "order by customer_id"
