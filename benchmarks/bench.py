@@ -35,6 +35,11 @@ class Bench:
         return self.day(EVENTS_OF_A_DAY)
 
     @property
+    def quarter(self) -> Day:
+        """Ninety days of another company with as many events: fewer customers, more groups and days."""
+        return Day(self.scaled(EVENTS_OF_A_DAY), self.scaled(200_000), days=90, campaigns=200)
+
+    @property
     def small_day(self) -> Day:
         """The same company on a day with a tenth of the events."""
         return self.day(EVENTS_OF_A_SMALL_DAY)

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from benchmarks.bench import EVENTS_OF_A_DAY, Bench
-from benchmarks.homes import Day
+from benchmarks.bench import Bench
 from benchmarks.results import Result, Target, figure
 
-_CUSTOMERS, _CAMPAIGNS, _DAYS = 200_000, 200, 90
 _MOST_SECONDS = 90.0
 _SHOWN_NODES = 12
 
 
 def measure(bench: Bench) -> Result:
     """Take in the company's days, then build, audit and publish; once, because it takes minutes."""
-    company = Day(bench.scaled(EVENTS_OF_A_DAY), bench.scaled(_CUSTOMERS), days=_DAYS, campaigns=_CAMPAIGNS)
+    company = bench.quarter
     bench.say(f"simulating {company.events:,} events of {company.days} days")
     bench.scratch.events(company)
     bench.say("ingest, build, audit and publish")

@@ -117,7 +117,8 @@ def build(
         if not results:
             raise UserError(f"No dbt model matches {' '.join(select)!r}.", "Name a model, or tag:real_time.")
         set_variables(connection, session, last_load_id(connection))
-        outcome = Build(as_of, plan.full_refresh, tuple(_node(connection, result) for result in results))
+        rows = _rows(connection, [result.node for result in results if _has_rows(result)])
+        outcome = Build(as_of, plan.full_refresh, tuple(_node(connection, result, rows) for result in results))
         if plan.is_due_to_code and outcome.succeeded:
             _forget_earlier_code(connection, project)
     return replace(outcome, seconds=time.perf_counter() - started)
@@ -178,19 +179,17 @@ def _relations(connection: duckdb.DuckDBPyConnection) -> set[tuple[str, str]]:
     )
 
 
-def _node(connection: duckdb.DuckDBPyConnection, result: Any) -> Node:
+def _node(connection: duckdb.DuckDBPyConnection, result: Any, rows: Mapping[str, int]) -> Node:
     """A result with what the lake knows of it: rows of a built table, a sample of what a failed test found."""
-    node, status = result.node, STATUS.get(str(result.status), "failed")
-    kind = str(node.resource_type)
-    is_table = kind in ("model", "seed") and node.config.materialized != "view"
+    node, kind = result.node, str(result.node.resource_type)
     return Node(
         unique_id=node.unique_id,
         name=node.name,
         kind=kind,
-        status=status,
+        status=_status(result),
         seconds=result.execution_time,
         message=result.message or "",
-        rows=_count(connection, node.relation_name) if is_table and status == "passed" else None,
+        rows=rows.get(node.unique_id),
         failures=result.failures or 0,
         sample=_sample(connection, node.compiled_code) if kind == "test" and result.failures else (),
         tested=tuple(node.depends_on.nodes) if kind == "test" else (),
@@ -204,9 +203,22 @@ def _queries(result: Any) -> Iterator[Query]:
             yield Query("dbt", result.node.name, step.started_at.replace(tzinfo=UTC), result.execution_time)
 
 
-def _count(connection: duckdb.DuckDBPyConnection, relation: str) -> int:
-    row = connection.execute(f"select count(*) from {relation}").fetchone()
-    return row[0] if row else 0
+def _status(result: Any) -> str:
+    return STATUS.get(str(result.status), "failed")
+
+
+def _has_rows(result: Any) -> bool:
+    is_table = str(result.node.resource_type) in ("model", "seed") and result.node.config.materialized != "view"
+    return is_table and _status(result) == "passed"
+
+
+def _rows(connection: duckdb.DuckDBPyConnection, nodes: Sequence[Any]) -> Mapping[str, int]:
+    """The rows of each built table, asked for at once: every query of its own reads the catalog anew."""
+    if not nodes:
+        return {}
+    counts = ", ".join(f"(select count(*) from {node.relation_name})" for node in nodes)
+    found = connection.execute(f"select {counts}").fetchall()
+    return dict(zip((node.unique_id for node in nodes), found[0], strict=True))
 
 
 def _sample(connection: duckdb.DuckDBPyConnection, query: str) -> tuple[Mapping[str, Any], ...]:

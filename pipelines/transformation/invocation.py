@@ -55,7 +55,7 @@ def parse(settings: Settings, *, write_json: bool = False) -> Any:
     own, shared = target_folder(settings) / _CACHE, DBT_PROJECT / "target" / "lake" / _CACHE
     if not own.exists():
         _copy(shared, own)
-    manifest = _invoke(settings, ["parse", "--write-json" if write_json else "--no-write-json"])
+    manifest = _invoke(settings, ["parse"], write_json=write_json)
     if own.exists() and (not shared.exists() or shared.stat().st_mtime_ns < own.stat().st_mtime_ns):
         _copy(own, shared)
     return manifest
@@ -77,6 +77,8 @@ def _invoke(
     arguments: Sequence[str],
     manifest: Any = None,
     on_progress: Callable[[Progress], None] | None = None,
+    *,
+    write_json: bool = False,
 ) -> Any:
     from dbt.cli.main import dbtRunner  # noqa: PLC0415 - see above
 
@@ -84,6 +86,7 @@ def _invoke(
     options = ["--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT)]
     options += ["--target-path", folder, "--log-path", folder]
     options += ["--log-level", "none", "--log-level-file", "info", "--no-use-colors"]
+    options += ["--write-json" if write_json else "--no-write-json"]
     errors: list[str] = []
     runner = dbtRunner(manifest=manifest, callbacks=[_listener(on_progress, errors)])
     try:
