@@ -1,7 +1,7 @@
 """An independent reading of how soon events came in, and whether all of them did, from the events alone.
 
-Metric 22 with what stands beside it, the freshness targets, and for every metric value how complete the days are that it
-is made of, and how far it can be trusted: specification 02-metrics.md, "Rules for all of them" and "Health of the numbers".
+Metric 22 with what stands beside it, the freshness targets, and how complete each day is: specification 02-metrics.md, "Health
+of the numbers". How far the values of the metrics can be trusted therefore stands in ``trust_oracle``.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 
 from pipelines.lake.connection import Lake
 from tests.oracles.ingestion_oracle import StoredEvent
-from tests.oracles.metrics_oracle import METRICS, Freshness, freshness
+from tests.oracles.metrics_oracle import Freshness, freshness
 
 TARGETS = {
     "campaign_events": (timedelta(minutes=1), timedelta(minutes=5)),
@@ -37,7 +37,6 @@ CAMPAIGNS = {
     *("campaign_delivered", "campaign_viewed", "campaign_clicked", "campaign_converted", "campaign_abandoned"),
     *("promotion_redeemed", "message_bounced"),
 }
-RATES = {"ctr", "conversion_rate", "open_rate", "click_rate"}
 
 
 @dataclass(frozen=True)
@@ -138,7 +137,6 @@ def freshness_discrepancies(lake: Lake, events: Collection[StoredEvent], as_of: 
     return [
         *_differing("freshness level", levels, levels_of(events, as_of)),
         *_differing("freshness", days, expected),
-        *_untrusted(lake, {day: each for (event_type, day), each in expected.items() if event_type == "all"}),
     ]
 
 
@@ -146,44 +144,12 @@ def _differing(name: str, rows: Iterable[tuple[Any, ...]], expected: Mapping[Any
     shown = {(key, day): tuple(row) for key, day, *row in rows}
     for key in sorted({*shown, *expected}):
         ours, theirs = shown.get(key), expected.get(key)
-        if ours is None or theirs is None or not all(map(_equal, ours, astuple(theirs))):
+        if ours is None or theirs is None or not all(map(equal, ours, astuple(theirs))):
             yield f"{name} {' '.join(map(str, key))}: shown {ours}, expected {theirs}"
 
 
-def _untrusted(lake: Lake, days: Mapping[date, Day]) -> Iterator[str]:
-    """Values of metrics of events whose completeness, or of delivery whose confidence, is another."""
-    with lake.reader() as connection:
-        rows = connection.execute(
-            """
-            select metric_id, breakdown, breakdown_key, window_label, period_start, period_end, value, numerator, denominator,
-                completeness_percent, is_incomplete, confidence_percent
-            from lake.marts.metric_values where metric_id not in ('uptime_percent', 'cost_per_query')
-            """
-        ).fetchall()
-    complete: dict[tuple[date, date], float | None] = {}
-    for *key, start, end, value, numerator, denominator, completeness, is_incomplete, confidence in rows:
-        if (start, end) not in complete:
-            complete[start, end] = _completeness(days, start, end)
-        theirs = complete[start, end]
-        trust = theirs
-        if key[0] in RATES and value and numerator <= denominator and theirs is not None:
-            share = numerator / denominator
-            half_width = 1.96 * math.sqrt(share * (1 - share) / denominator)
-            trust = max(0.0, min(theirs, 100 * (1 - half_width / share)))
-        if not _equal(completeness, theirs) or is_incomplete != (theirs is not None and theirs < 90):
-            yield f"completeness {key} {end}: shown {completeness} ({is_incomplete}), expected {theirs}"
-        if key[0] in METRICS and theirs is not None and not _equal(confidence, trust):
-            yield f"confidence {key} {end}: shown {confidence}, expected {trust}"
-
-
-def _completeness(days: Mapping[date, Day], start: date, end: date) -> float | None:
-    """What the days have brought of what was expected of them, no day counting for more than all of it."""
-    known = [(each.events, each.expected) for day, each in days.items() if start <= day <= end]
-    received = [(min(events, expected), expected) for events, expected in known if expected is not None]
-    return 100 * sum(each for each, _ in received) / sum(each for _, each in received) if received else None
-
-
-def _equal(one: Any, other: Any) -> bool:
+def equal(one: Any, other: Any) -> bool:
+    """Whether two values are the same, numbers but for the last digits."""
     if isinstance(one, datetime) and isinstance(other, datetime):
         return one.replace(tzinfo=UTC) == other
     if isinstance(one, int | float) and isinstance(other, int | float):

@@ -16,6 +16,7 @@ from tests.oracles.metrics_oracle import Key, MetricsOracle
 from tests.oracles.quality_oracle import quality_discrepancies
 from tests.oracles.reconciliation_oracle import reconciliation_discrepancies
 from tests.oracles.references import References
+from tests.oracles.trust_oracle import trust_discrepancies
 
 SHOWN = 40
 MARTS = "marts.metric_values"
@@ -63,4 +64,5 @@ def metric_differences(
         found += attribution_discrepancies(lake, events, references, as_of, timedelta(days=30))
         found += reconciliation_discrepancies(lake, events, references, as_of)
         found += freshness_discrepancies(lake, events, as_of)
+        found += trust_discrepancies(lake, events, as_of)
     return found

@@ -108,6 +108,7 @@ judged as (
         -- How small the half-width of the 95 % interval is beside the value, where there is an interval: of measured
         -- effects their own, of shares Wald's.
         case
+            when long_values.value is null then null
             when long_values.half_width is not null
                 then 100 * (1 - coalesce({{ safe_divide('long_values.half_width', 'abs(long_values.value)') }}, 1))
             when
