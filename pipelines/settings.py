@@ -102,7 +102,10 @@ class Settings:
     @property
     def folders(self) -> tuple[Path, ...]:
         """Every folder that must exist before work begins."""
-        return (self.landing, self.archive, self.inbox, self.lake_dir, self.exports, self.dagster_home, self.logs)
+        return (
+            *(self.landing, self.archive, self.inbox, self.lake_dir, self.models),
+            *(self.exports, self.dagster_home, self.logs),
+        )
 
     def prepare(self) -> Settings:
         """Create the folders; return self. Raises UserError when the home can't be written."""

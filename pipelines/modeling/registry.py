@@ -99,7 +99,6 @@ def _write(settings: Settings, artifact_hash: str, artifact: bytes) -> None:
     path = settings.models / f"{artifact_hash}.skops"
     unfinished = path.with_suffix(".part")
     try:
-        settings.models.mkdir(exist_ok=True)
         with unfinished.open("wb") as file:
             file.write(artifact)
             file.flush()
