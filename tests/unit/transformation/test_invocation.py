@@ -37,7 +37,7 @@ def test_a_damaged_cache_costs_time_only(tmp_path: Path, content: bytes) -> None
 def test_an_installation_that_can_not_be_written_is_no_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "target").write_text("a file where the folder would be")
     monkeypatch.setattr(invocation, "DBT_PROJECT", tmp_path)
-    monkeypatch.setattr(invocation, "_invoke", lambda settings, _: _written(target_folder(settings) / CACHE))
+    monkeypatch.setattr(invocation, "_invoke", lambda settings, _, **__: _written(target_folder(settings) / CACHE))
     assert parse(home(tmp_path / "home")) == "manifest"
     assert (tmp_path / "target").is_file()
 
