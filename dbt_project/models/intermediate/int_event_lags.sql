@@ -1,7 +1,7 @@
 {{ config(incremental_strategy='days', meta={'days': 'changed_event_days'}) }}
 
--- How long events took to come, counted by length: a percentile of many days can't be had from those of the days. Lengths
--- are rounded up to three digits, so that there are few of them.
+-- How long events took to come, counted by length: a percentile of many days can't be had from those of the days.
+-- Lengths are rounded up to three digits, so that there are few of them.
 {%- set loads = loads() -%}
 {%- set days = changed_event_days(loads) %}
 
