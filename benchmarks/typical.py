@@ -55,15 +55,14 @@ def typical_queries(connection: duckdb.DuckDBPyConnection) -> list[Query]:
 
 def metric_pages(connection: duckdb.DuckDBPyConnection) -> list[Query]:
     """For each metric what its page shows: every window of every group, and the days of everyone."""
-    # The id stands in the text, as where the README selects: with a parameter the engine plans twice.
     page = """
         select dictionary.name, dictionary.unit, dictionary.target_min, dictionary.target_max, metric_values.*
         from metric_values inner join metric_dictionary as dictionary using (metric_id)
-        where metric_id = '{metric}' and (period_kind <> 'daily' or breakdown = 'overall')
+        where metric_id = ? and (period_kind <> 'daily' or breakdown = 'overall')
         order by breakdown, breakdown_key, period_kind, window_label, period_end
     """
     rows = connection.execute("select metric_id from metric_dictionary order by metric_number").fetchall()
-    return [Query("metric_values", f"page of {metric}", page.format(metric=metric)) for (metric,) in rows]
+    return [Query("metric_values", f"page of {metric}", page, (metric,)) for (metric,) in rows]
 
 
 def _of_view(connection: duckdb.DuckDBPyConnection, view: str, columns: list[str]) -> list[Query]:

@@ -103,8 +103,14 @@ class Settings:
     def folders(self) -> tuple[Path, ...]:
         """Every folder that must exist before work begins."""
         return (
-            *(self.landing, self.archive, self.inbox, self.lake_dir, self.models),
-            *(self.exports, self.dagster_home, self.logs),
+            self.landing,
+            self.archive,
+            self.inbox,
+            self.lake_dir,
+            self.models,
+            self.exports,
+            self.dagster_home,
+            self.logs,
         )
 
     def prepare(self) -> Settings:
