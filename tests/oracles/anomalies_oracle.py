@@ -18,6 +18,7 @@ import polars as pl
 from models_ml.anomalies import judge
 from models_ml.series import DailySeries
 from pipelines.lake.connection import Lake
+from tests.oracles.comparison import equal
 from tests.oracles.ingestion_oracle import StoredEvent
 from tests.oracles.metrics_oracle import Key, MetricValue
 from tests.oracles.references import References
@@ -136,12 +137,6 @@ def anomaly_discrepancies(lake: Lake, expected: Found) -> list[str]:
     found = []
     for key in sorted({*shown, *expected}, key=str):
         ours, theirs = shown.get(key), expected.get(key)
-        if ours is None or theirs is None or not all(map(_equal, ours, theirs)):
+        if ours is None or theirs is None or not all(map(equal, ours, theirs)):
             found.append(f"anomaly {key}: shown {ours}, expected {theirs}")
     return found
-
-
-def _equal(one: float | str | None, other: float | str | None) -> bool:
-    if isinstance(one, float) and isinstance(other, float):
-        return math.isclose(one, other, rel_tol=1e-9, abs_tol=1e-9)
-    return one == other

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from datetime import date
+from datetime import UTC, date, datetime
+from typing import Any
 
 from pipelines.lake.connection import Lake
 from tests.oracles.metrics_oracle import Key, MetricValue
@@ -48,20 +49,14 @@ def _agree(published: MetricValue | None, expected: MetricValue | None) -> bool:
         return _says_nothing(published) and _says_nothing(expected)
     parts = (published.numerator, expected.numerator), (published.denominator, expected.denominator)
     return (
-        _equal(published.value, expected.value)
+        equal(published.value, expected.value)
         and published.null_reason == expected.null_reason
-        and all(_equal(ours, theirs) for ours, theirs in parts if expected.value is not None and theirs is not None)
+        and all(equal(ours, theirs) for ours, theirs in parts if expected.value is not None and theirs is not None)
     )
 
 
 def _says_nothing(row: MetricValue | None) -> bool:
     return row is None or (not row.value and not row.numerator)
-
-
-def _equal(one: float | None, other: float | None) -> bool:
-    if one is None or other is None:
-        return one is other
-    return math.isclose(one, other, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
 
 
 def _shown(row: MetricValue | None) -> str:
@@ -72,3 +67,12 @@ def _shown(row: MetricValue | None) -> str:
 
 def _day(value: object) -> date:
     return date.fromisoformat(str(value)[:10])
+
+
+def equal(one: Any, other: Any) -> bool:
+    """Whether two values are the same, numbers but for the last digits."""
+    if isinstance(one, datetime) and isinstance(other, datetime):
+        return one.replace(tzinfo=UTC) == other
+    if isinstance(one, int | float) and isinstance(other, int | float):
+        return math.isclose(one, other, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
+    return bool(one == other)

@@ -6,15 +6,15 @@ of the numbers". How far the values of the metrics can be trusted therefore stan
 
 from __future__ import annotations
 
-import math
 import statistics
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import astuple, dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from pipelines.lake.connection import Lake
+from tests.oracles.comparison import equal
 from tests.oracles.ingestion_oracle import StoredEvent
 from tests.oracles.metrics_oracle import Freshness, freshness
 
@@ -146,12 +146,3 @@ def _differing(name: str, rows: Iterable[tuple[Any, ...]], expected: Mapping[Any
         ours, theirs = shown.get(key), expected.get(key)
         if ours is None or theirs is None or not all(map(equal, ours, astuple(theirs))):
             yield f"{name} {' '.join(map(str, key))}: shown {ours}, expected {theirs}"
-
-
-def equal(one: Any, other: Any) -> bool:
-    """Whether two values are the same, numbers but for the last digits."""
-    if isinstance(one, datetime) and isinstance(other, datetime):
-        return one.replace(tzinfo=UTC) == other
-    if isinstance(one, int | float) and isinstance(other, int | float):
-        return math.isclose(one, other, rel_tol=1e-9, abs_tol=1e-9)
-    return bool(one == other)

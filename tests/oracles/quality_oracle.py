@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import statistics
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -11,6 +10,7 @@ from itertools import zip_longest
 from typing import NamedTuple
 
 from pipelines.lake.connection import Lake
+from tests.oracles.comparison import equal
 from tests.oracles.ingestion_oracle import IngestionOracle, LoadCounts
 
 OFF_SCHEMA = {"malformed_json", "missing_id", "unknown_event_type", "schema_violation", "line_too_long"}
@@ -95,15 +95,9 @@ def quality_discrepancies(lake: Lake, oracle: IngestionOracle, as_of: datetime) 
         f"quality {' '.join(map(str, key))}: shown {ours}, expected {theirs}"
         for key in sorted({*shown, *expected}, key=str)
         for ours, theirs in zip_longest(sorted(shown[key], key=_order), sorted(expected.get(key, []), key=_order))
-        if ours is None or theirs is None or not all(map(_equal, ours, theirs))
+        if ours is None or theirs is None or not all(map(equal, ours, theirs))
     ]
 
 
 def _order(row: Quality) -> tuple[float, ...]:
     return tuple(round(number or -1, 6) for number in row[:-1] if not isinstance(number, str))
-
-
-def _equal(one: float | str | None, other: float | str | None) -> bool:
-    if isinstance(one, float) and isinstance(other, float):
-        return math.isclose(one, other, rel_tol=1e-9, abs_tol=1e-9)
-    return one == other

@@ -14,7 +14,8 @@ from typing import Any
 from statsmodels.stats.proportion import confint_proportions_2indep
 
 from pipelines.lake.connection import Lake
-from tests.oracles.freshness_oracle import Day, days_of, equal
+from tests.oracles.comparison import equal
+from tests.oracles.freshness_oracle import Day, days_of
 from tests.oracles.ingestion_oracle import StoredEvent
 
 SHARES = {"ctr", "conversion_rate", "open_rate", "click_rate", "repeat_purchase_rate", "cohort_retention"}
